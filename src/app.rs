@@ -1,0 +1,1 @@
+//! Start order, stop order, exit reasons: the only place that knows everything.

@@ -1,0 +1,1 @@
+//! From a stored push to a delivered reply: lanes, routes, attempts, outbox.

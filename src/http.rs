@@ -1,0 +1,1 @@
+//! The listeners: the webhook that WeChat calls, and the admin listener.

@@ -1,0 +1,71 @@
+//! What is counted. Names live here and nowhere else.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+        /// A thing that is counted from the start of the process.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Counter { $($(#[$doc])* $variant,)* }
+
+        impl Counter {
+            /// Every counter, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name under which it is published.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Pushes stored.
+    PushesStored => "wxhook_pushes_stored_total",
+    /// Pushes recognised as repeats of stored ones.
+    PushesRepeated => "wxhook_pushes_repeated_total",
+    /// Authentic pushes that could not be read, and were stored as malformed.
+    PushesMalformed => "wxhook_pushes_malformed_total",
+    /// Requests refused because they could not be authenticated.
+    RequestsForged => "wxhook_requests_forged_total",
+    /// Authentic requests refused because their timestamp lies outside the freshness window.
+    RequestsStale => "wxhook_requests_stale_total",
+    /// Requests refused because they were not a push: path, method, query, size or time.
+    RequestsInvalid => "wxhook_requests_invalid_total",
+    /// Pushes answered 503: no room within the budget, or the store failed.
+    RequestsOverloaded => "wxhook_requests_overloaded_total",
+    /// Attempts that ended well.
+    AttemptsDone => "wxhook_attempts_done_total",
+    /// Attempts that ended with an error, a time-out or a panic.
+    AttemptsFailed => "wxhook_attempts_failed_total",
+    /// Pushes given up.
+    PushesDead => "wxhook_pushes_dead_total",
+    /// Reply parts that the platform took.
+    PartsSent => "wxhook_parts_sent_total",
+    /// Reply parts that surely were not delivered.
+    PartsRefused => "wxhook_parts_refused_total",
+    /// Reply parts whose fate is not known.
+    PartsUnknown => "wxhook_parts_unknown_total",
+    /// Threads started to replace blocked handler threads.
+    HandlerThreadsReplaced => "wxhook_handler_threads_replaced_total",
+    /// Access tokens asked of the platform.
+    TokensRequested => "wxhook_access_token_requests_total",
+}
+
+/// One process's counters.
+#[derive(Debug, Default)]
+pub struct Counters([AtomicU64; Counter::ALL.len()]);
+
+impl Counters {
+    /// Adds one.
+    pub fn add(&self, counter: Counter) {
+        self.0[counter as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The value now.
+    pub fn value(&self, counter: Counter) -> u64 {
+        self.0[counter as usize].load(Ordering::Relaxed)
+    }
+}

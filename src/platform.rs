@@ -1,0 +1,1 @@
+//! One request to the platform becomes one decoded answer.

@@ -1,0 +1,102 @@
+//! Values that must not be seen: they have no `Display`, no `Serialize`, and their `Debug` shows a length.
+//! The only way out is `expose`, so that a search for that word lists every place where a secret leaves.
+
+use std::fmt;
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq;
+
+macro_rules! secret_text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Wraps the text.
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+
+            /// The raw text.
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
+
+            /// Compares without telling by its duration where the first difference is.
+            pub fn matches(&self, claimed: &str) -> bool {
+                self.0.as_bytes().ct_eq(claimed.as_bytes()).into()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({} bytes, redacted)", stringify!($name), self.0.len())
+            }
+        }
+    };
+}
+
+secret_text! {
+    /// The access_token that calls to the platform carry. At least 512 bytes must be expected.
+    AccessToken
+}
+secret_text! {
+    /// The AppSecret with which access tokens are asked for.
+    AppSecret
+}
+secret_text! {
+    /// The Token of the console's server configuration (3 to 32 letters and digits), which signs pushes.
+    PushToken
+}
+secret_text! {
+    /// The bearer key of the admin listener.
+    AdminKey
+}
+
+/// The AES key behind an EncodingAESKey: 32 bytes, of which the first 16 are the initialisation vector too.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AesKey([u8; 32]);
+
+impl AesKey {
+    /// Wraps the decoded key.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The raw key.
+    pub const fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AesKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AesKey(32 bytes, redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_a_length_and_nothing_else() {
+        assert_eq!(
+            format!("{:?}", AppSecret::new("abc")),
+            "AppSecret(3 bytes, redacted)"
+        );
+        assert_eq!(
+            format!("{:?}", AesKey::new([7; 32])),
+            "AesKey(32 bytes, redacted)"
+        );
+    }
+
+    #[test]
+    fn a_secret_matches_only_its_whole_text() {
+        let key = AdminKey::new("k-1234");
+        assert!(key.matches("k-1234"));
+        assert!(!key.matches("k-123"));
+        assert!(!key.matches("k-1235"));
+    }
+}

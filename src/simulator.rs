@@ -1,0 +1,1 @@
+//! A local WeChat that plays both sides.

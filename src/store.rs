@@ -1,0 +1,465 @@
+//! What must survive: the records of a push's life, and the one trait that commits them.
+//!
+//! A push goes through one state machine (the table in ARCHITECTURE.md). Everything that must hold
+//! together is one call of [`Inbox`], and one commit of whatever is behind it. [`memory`] is the
+//! executable model; [`embedded`] is SQLite; the conformance tests play the same steps on both.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::clock::Timestamp;
+use crate::id::{AppId, OpenId, PushId};
+use crate::protocol::push::{DedupeKey, Kind};
+
+pub mod embedded;
+pub mod memory;
+mod ticket;
+
+pub use ticket::{Desk, Pickup, Ticket};
+
+/// Where a stored push stands. *Running* is not among them: it is known only to the process that runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PushState {
+    /// To be handled.
+    Pending,
+    /// Failed, to be handled again at [`StoredPush::retry_at`].
+    Retry,
+    /// Handled.
+    Done,
+    /// Given up, for [`StoredPush::reason`]; stays until an operator deals with it.
+    Dead,
+    /// Authentic but unreadable; never handled; stays until an operator deals with it.
+    Malformed,
+}
+
+impl PushState {
+    /// Every state, in the order of a push's life.
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Retry,
+        Self::Done,
+        Self::Dead,
+        Self::Malformed,
+    ];
+
+    /// The word used everywhere: commands, logs, JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Retry => "retry",
+            Self::Done => "done",
+            Self::Dead => "dead",
+            Self::Malformed => "malformed",
+        }
+    }
+
+    /// Whether the push still waits for a handler.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Retry)
+    }
+}
+
+/// A push as it arrives at the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPush {
+    /// The account it was sent to.
+    pub account: AppId,
+    /// The user whose order it belongs to; empty for notices and for what could not be read.
+    pub user: OpenId,
+    /// Message, event, notice or malformed. [`Kind::Malformed`] is stored as [`PushState::Malformed`].
+    pub kind: Kind,
+    /// What makes a repeat recognisable.
+    pub key: DedupeKey,
+    /// The inner document, exactly as it was decrypted.
+    pub body: Bytes,
+    /// When its request was seen.
+    pub received_at: Timestamp,
+    /// How it was verified, for people: `secure`, `compatible`, `plain`, and which token and key.
+    pub verified: &'static str,
+    /// Why it could not be read, for [`Kind::Malformed`].
+    pub malformed: Option<String>,
+}
+
+/// A push as the store holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPush {
+    /// Its id; grows in the order of acceptance.
+    pub id: PushId,
+    /// The account it was sent to.
+    pub account: AppId,
+    /// The user whose order it belongs to.
+    pub user: OpenId,
+    /// Message, event, notice or malformed.
+    pub kind: Kind,
+    /// What makes a repeat recognisable.
+    pub key: DedupeKey,
+    /// The inner document.
+    pub body: Bytes,
+    /// When its request was seen.
+    pub received_at: Timestamp,
+    /// How it was verified.
+    pub verified: String,
+    /// Where it stands.
+    pub state: PushState,
+    /// From 1; a replay makes it one more, and part ordinals start anew.
+    pub run: u32,
+    /// Starts of this run without an outcome yet. More than a few: it may be killing us.
+    pub starts: u32,
+    /// Attempts of this run that ended with an outcome.
+    pub attempts: u32,
+    /// When to try again, in state *retry*.
+    pub retry_at: Option<Timestamp>,
+    /// Why it is dead, malformed or to be retried.
+    pub reason: Option<String>,
+    /// How often it arrived again.
+    pub repeats: u32,
+}
+
+/// The lane a push belongs to: one user of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LaneKey {
+    /// The account.
+    pub account: AppId,
+    /// The user.
+    pub user: OpenId,
+}
+
+/// What `accept` found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// New, and stored under this id.
+    Stored(PushId),
+    /// A repeat of this push.
+    Repeat(PushId),
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The handler returned.
+    Well,
+    /// The handler returned an error.
+    Failed,
+    /// The handler said that trying again is useless.
+    GaveUp,
+    /// The handler took too long.
+    TimedOut,
+    /// The handler panicked.
+    Panicked,
+}
+
+impl Ended {
+    /// Every ending.
+    pub const ALL: [Self; 5] = [
+        Self::Well,
+        Self::Failed,
+        Self::GaveUp,
+        Self::TimedOut,
+        Self::Panicked,
+    ];
+
+    /// The word used everywhere: commands, logs, JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Well => "ended well",
+            Self::Failed => "failed",
+            Self::GaveUp => "gave up",
+            Self::TimedOut => "timed out",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+/// One run of one handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// From 1 within the push's run.
+    pub number: u32,
+    /// When the handler was started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// The route that won.
+    pub route: String,
+    /// How it ended.
+    pub ended: Ended,
+    /// What the handler said, when it failed.
+    pub error: Option<String>,
+}
+
+/// Where a push goes after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Handled.
+    Done,
+    /// Again, at this time.
+    Retry {
+        /// Not before.
+        at: Timestamp,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Given up.
+    Dead {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// The name of a reply part: the k-th thing that a run of a push says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartKey {
+    /// The push.
+    pub push: PushId,
+    /// The push's run.
+    pub run: u32,
+    /// From 0 within the run.
+    pub ordinal: u32,
+}
+
+/// Where a reply part stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PartState {
+    /// Not sent yet.
+    Waiting,
+    /// Its first byte may have left. After a crash: [`PartState::Unknown`].
+    Sending,
+    /// The platform took it.
+    Sent,
+    /// Surely not delivered: the platform said so, or no connection came about.
+    Refused,
+    /// It may have been delivered; the answer was not seen. Not repeated.
+    Unknown,
+}
+
+impl PartState {
+    /// Every state, in the order of a part's life.
+    pub const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Sending,
+        Self::Sent,
+        Self::Refused,
+        Self::Unknown,
+    ];
+
+    /// The word used everywhere: commands, logs, JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A reply part: the exact JSON that goes to the platform, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its name.
+    pub key: PartKey,
+    /// The account that speaks.
+    pub account: AppId,
+    /// The user spoken to.
+    pub to: OpenId,
+    /// The exact body of the call.
+    pub message: Bytes,
+    /// Where it stands.
+    pub state: PartState,
+    /// The platform's code, once it answered.
+    pub error_code: Option<i64>,
+    /// The platform's request id, once it answered.
+    pub rid: Option<String>,
+    /// Why it was refused or is unknown, for people.
+    pub detail: Option<String>,
+    /// When its state last changed.
+    pub changed_at: Timestamp,
+}
+
+/// The end of an attempt and all that it says, in one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The push.
+    pub push: PushId,
+    /// Its run.
+    pub run: u32,
+    /// Where it goes.
+    pub next: Next,
+    /// The attempt that ended.
+    pub attempt: Attempt,
+    /// What it says, in order, [`PartState::Waiting`] or [`PartState::Sending`]. Empty for most failures.
+    pub parts: Vec<Part>,
+}
+
+/// What became of a part that was *sending*.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartVerdict {
+    /// The part.
+    pub key: PartKey,
+    /// *Sent*, *refused* or *unknown*.
+    pub state: PartState,
+    /// The platform's code.
+    pub error_code: Option<i64>,
+    /// The platform's request id.
+    pub rid: Option<String>,
+    /// Why, for people.
+    pub detail: Option<String>,
+    /// When it was known.
+    pub at: Timestamp,
+}
+
+/// A page of pushes in the order of acceptance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Page {
+    /// The open pushes found.
+    pub pushes: Vec<StoredPush>,
+    /// Everything up to here was looked at: where the next page begins.
+    pub upto: PushId,
+}
+
+/// Which pushes to list. The default is all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Only this state.
+    pub state: Option<PushState>,
+    /// Only this user.
+    pub user: Option<OpenId>,
+    /// Only what was received from then on.
+    pub since: Option<Timestamp>,
+    /// Only ids above this one.
+    pub after: PushId,
+    /// At most so many, the newest of them; `None` is all.
+    pub limit: Option<usize>,
+}
+
+/// Everything kept about one push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Story {
+    /// The push.
+    pub push: StoredPush,
+    /// Its attempts, in order, of all runs: run and attempt.
+    pub attempts: Vec<(u32, Attempt)>,
+    /// Its reply parts, in order, of all runs.
+    pub parts: Vec<Part>,
+}
+
+/// Whether the store can take pushes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It can.
+    Ready,
+    /// It cannot for now, and recovers by itself: the disk is nearly full, for example.
+    Refusing(String),
+    /// A write or a sync failed: what the disk holds is not known, and this process must end.
+    Poisoned(String),
+    /// It was closed.
+    Closed,
+}
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A write or a sync failed before: nothing is stored any more.
+    #[error("the store is poisoned: {0}")]
+    Poisoned(Arc<str>),
+    /// The store refuses new pushes for now.
+    #[error("the store takes no new pushes: {0}")]
+    Refusing(Arc<str>),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// Reading failed.
+    #[error("reading the store failed: {0}")]
+    Read(Arc<str>),
+    /// The push, run or part does not exist, or is not in the state that the call needs.
+    #[error("{0}")]
+    Conflict(Arc<str>),
+}
+
+/// Room for one push in the writer's queue, taken within the request's budget.
+pub type Room = OwnedSemaphorePermit;
+
+/// The durable inbox and outbox: what must commit together commits in one call.
+///
+/// Calls of one thread take effect in their order. All but [`Inbox::accept`] are made by the engine.
+pub trait Inbox: Send + Sync + fmt::Debug {
+    /// What `success` promises with this store, in one sentence for start-up and `/readyz`.
+    fn durability(&self) -> &'static str;
+
+    /// Whether pushes can be taken, now and when that changes.
+    fn health(&self) -> watch::Receiver<Health>;
+
+    /// Room in the writer's queue. With a permit of it in hand, [`Inbox::accept`] never waits.
+    fn room(&self) -> &Arc<Semaphore>;
+
+    /// Stores a push and its dedupe key, or recognises a repeat. The ticket is completed exactly once,
+    /// after the sync. A repeat of a push whose commit is under way waits for that commit.
+    fn accept(&self, push: NewPush, room: Room, ticket: Ticket);
+
+    /// The newest id that was stored: changes with every commit that stored something.
+    fn newest(&self) -> watch::Receiver<PushId>;
+
+    /// Pushes in state *pending* above `after`, in order: at most `limit` of them.
+    fn pending(&self, after: PushId, limit: usize) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// Pushes in state *retry* whose time has come, the most overdue first: at most `limit`.
+    fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>>;
+
+    /// Parts in state *waiting* above `after`, in the order of pushes and ordinals: what a crash left unsent.
+    fn waiting(
+        &self,
+        after: Option<PartKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Part>, StoreError>>;
+
+    /// The parts of this run that are already recorded: what a second attempt must not say again.
+    fn parts(&self, push: PushId, run: u32) -> BoxFuture<'_, Result<Vec<Part>, StoreError>>;
+
+    /// Puts pushes of one lane aside, in order, because the lane is full. Forgotten at the next start,
+    /// when everything pending is read again.
+    fn spill(&self, lane: LaneKey, pushes: Vec<PushId>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Takes the oldest pushes of a lane that were put aside: at most `limit`.
+    fn unspill(
+        &self,
+        lane: LaneKey,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>>;
+
+    /// Marks that a handler is started for this push. The mark rides in the next batch; the future
+    /// resolves when it is stored. Wait for it when the push was started before.
+    fn start(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Ends an attempt. The future resolves when it is committed: synced when there are parts,
+    /// riding in the next batch when there are none. Clears the start marks.
+    fn settle(&self, settlement: Settlement) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Makes a part *sending*, durably: a waiting part by its key, or a new one of a push in hand.
+    /// When the future resolves, the first byte may leave.
+    fn mark_sending(&self, part: Part) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Records what became of a part. Rides in the next batch.
+    fn record(&self, verdict: PartVerdict) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Handles a *dead* or *done* push again: *pending*, run + 1, ordinals anew. Synced.
+    fn replay(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Lists pushes, oldest first.
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>>;
+
+    /// Everything kept about one push.
+    fn story(&self, push: PushId) -> BoxFuture<'_, Result<Option<Story>, StoreError>>;
+
+    /// Commits what is queued and closes. Later calls get [`StoreError::Closed`].
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

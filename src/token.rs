@@ -1,0 +1,1 @@
+//! One access token for each account.
