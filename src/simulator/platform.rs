@@ -1,0 +1,402 @@
+//! api.weixin.qq.com as a state machine: a call and the time go in, an answer comes out.
+//!
+//! Nothing here reads a clock, opens a socket or draws true randomness, so whatever a test does can
+//! be done again exactly. It answers what text replies need: the two token endpoints and
+//! `custom/send`, with the codes, texts and shapes that the platform uses.
+
+mod answer;
+mod fault;
+mod record;
+mod send;
+mod token;
+mod window;
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use crate::clock::Timestamp;
+use crate::id::AppId;
+use crate::id::OpenId;
+use crate::secret::AppSecret;
+use crate::simulator::random::Random;
+
+pub use answer::Answer;
+pub use answer::WireFault;
+pub use fault::Fault;
+pub use fault::FaultError;
+pub use fault::FaultRule;
+pub use fault::MAX_FAULT_RULES;
+pub use fault::When;
+pub use record::CallRecord;
+pub use record::Delivery;
+pub use send::Escapes;
+pub use send::MAX_TEXT_BYTES;
+pub use token::TokenClass;
+pub use token::TokenRecord;
+pub use window::Scene;
+pub use window::Windows;
+
+use answer::Refusal;
+use fault::Faults;
+use record::Ring;
+use token::Tokens;
+use window::Grants;
+
+/// A service account that the simulated platform knows.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its AppID.
+    pub app_id: AppId,
+    /// Its AppSecret.
+    pub secret: AppSecret,
+    /// Who follows it.
+    pub users: Users,
+    /// Whether its AppSecret is frozen: the token endpoints then answer 40243.
+    pub secret_frozen: bool,
+}
+
+/// Whose OpenIDs an account may write to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Users {
+    /// Everybody's.
+    Any,
+    /// Only these; all others are answered 40003.
+    Known(HashSet<OpenId>),
+}
+
+/// How the simulated platform behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The accounts.
+    pub accounts: Vec<Account>,
+    /// Whether customer messages need an open sending window.
+    pub windows: Windows,
+    /// Characters of a token; at least 16 are made. The platform asks callers to expect 512.
+    pub token_length: usize,
+    /// Seconds that a token lives.
+    pub token_lifetime_seconds: u32,
+    /// Seconds for which a token outlives its successor, forced renewal apart.
+    pub token_overlap_seconds: u32,
+    /// Seconds for which a token outlives a forced renewal; the platform promises none.
+    pub forced_overlap_seconds: u32,
+    /// What a `\uXXXX` escape in the body of a message does.
+    pub escapes: Escapes,
+    /// Deliveries, calls and tokens kept for inspection, of each the latest so many.
+    pub records: usize,
+}
+
+impl Settings {
+    /// One account with everybody as its follower, and the platform's own figures.
+    pub fn for_account(app_id: AppId, secret: AppSecret) -> Self {
+        let account = Account {
+            app_id,
+            secret,
+            users: Users::Any,
+            secret_frozen: false,
+        };
+        Self {
+            accounts: vec![account],
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            accounts: Vec::new(),
+            windows: Windows::Off,
+            token_length: DEFAULT_TOKEN_LENGTH,
+            token_lifetime_seconds: TOKEN_LIFETIME_SECONDS,
+            token_overlap_seconds: TOKEN_OVERLAP_SECONDS,
+            forced_overlap_seconds: 0,
+            escapes: Escapes::Refused,
+            records: DEFAULT_RECORDS,
+        }
+    }
+}
+
+/// Characters of a token. Real ones were seen with 130 to 200.
+pub const DEFAULT_TOKEN_LENGTH: usize = 170;
+
+/// Seconds that a token lives, as the platform hands them out today.
+pub const TOKEN_LIFETIME_SECONDS: u32 = 7200;
+
+/// Seconds for which old and new token both work after a renewal.
+pub const TOKEN_OVERLAP_SECONDS: u32 = 300;
+
+/// Deliveries, calls and tokens kept for inspection.
+pub const DEFAULT_RECORDS: usize = 200_000;
+
+/// One HTTP request, as far as the platform looks at it.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path alone.
+    pub path: String,
+    /// The query as it was sent, without the question mark.
+    pub query: String,
+    /// Whether a `Content-Length` was sent; the platform answers 412 to a POST without.
+    pub has_content_length: bool,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Call {
+    /// The first value of a query parameter, decoded; `None` when it is missing or empty.
+    fn parameter(&self, name: &str) -> Option<String> {
+        self.query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| percent_decoded(value))
+            .filter(|value| !value.is_empty())
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let hex = bytes
+            .get(at + 1..at + 3)
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (byte, hex) {
+            (b'%', Some(value)) => {
+                decoded.push(value);
+                at += 2;
+            }
+            (b'+', _) => decoded.push(b' '),
+            _ => decoded.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// The simulated platform.
+#[derive(Debug)]
+pub struct Platform {
+    settings: Settings,
+    random: Random,
+    tokens: Tokens,
+    grants: Grants,
+    faults: Faults,
+    deliveries: Ring<Delivery>,
+    calls: Ring<CallRecord>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Endpoint {
+    Token,
+    StableToken,
+    CustomSend,
+}
+
+impl Endpoint {
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/cgi-bin/token" => Some(Self::Token),
+            "/cgi-bin/stable_token" => Some(Self::StableToken),
+            "/cgi-bin/message/custom/send" => Some(Self::CustomSend),
+            _ => None,
+        }
+    }
+
+    /// The official page of the plain endpoint says GET; the two others are POST only.
+    fn check_method(self, method: &str) -> Result<(), Refusal> {
+        match (self, method) {
+            (Self::Token, "GET") | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
+            (Self::Token, _) => Err(Refusal::code(43001)),
+            (Self::StableToken | Self::CustomSend, _) => Err(Refusal::code(43002)),
+        }
+    }
+}
+
+impl Platform {
+    /// A platform on its first day. Tokens, request ids and chance follow from `seed`.
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        let records = settings.records;
+        Self {
+            random: Random::new(seed),
+            tokens: Tokens::new(&settings),
+            grants: Grants::new(settings.windows),
+            faults: Faults::default(),
+            deliveries: Ring::new(records),
+            calls: Ring::new(records),
+            settings,
+        }
+    }
+
+    /// Answers one call.
+    pub fn handle(&mut self, now: Timestamp, call: &Call) -> Answer {
+        let recipient = self
+            .faults
+            .look_at_users()
+            .then(|| send::recipient(&call.body))
+            .flatten();
+        let fault = self
+            .faults
+            .applying(&mut self.random, &call.path, recipient.as_deref());
+        let answer = match fault {
+            Some(fault) => self.answer_with_fault(now, call, fault),
+            None => self.answer(now, call),
+        };
+        self.record(now, call, &answer);
+        answer
+    }
+
+    fn answer_with_fault(&mut self, now: Timestamp, call: &Call, fault: Fault) -> Answer {
+        let failed = |wire| Answer::bad_gateway().with_fault(wire);
+        match fault {
+            Fault::Code { code, message } => {
+                self.refused(now, Refusal::with_message(code, message))
+            }
+            Fault::Reset => failed(WireFault::Reset {
+                after_milliseconds: 0,
+            }),
+            Fault::Hang { milliseconds } => failed(WireFault::Reset {
+                after_milliseconds: milliseconds,
+            }),
+            Fault::BadGateway => Answer::bad_gateway(),
+            Fault::Delay { milliseconds } => self
+                .answer(now, call)
+                .with_fault(WireFault::Delay { milliseconds }),
+            Fault::LostAnswer { after_milliseconds } => self
+                .answer(now, call)
+                .with_fault(WireFault::Reset { after_milliseconds }),
+            Fault::HalfAnswer => self.answer(now, call).with_fault(WireFault::Half),
+        }
+    }
+
+    fn answer(&mut self, now: Timestamp, call: &Call) -> Answer {
+        if call.method == "POST" && !call.has_content_length {
+            return Answer::length_required();
+        }
+        let Some(endpoint) = Endpoint::at(&call.path) else {
+            return Answer::not_found();
+        };
+        match self.execute(now, endpoint, call) {
+            Ok(answer) => answer,
+            Err(refusal) => self.refused(now, refusal),
+        }
+    }
+
+    fn execute(
+        &mut self,
+        now: Timestamp,
+        endpoint: Endpoint,
+        call: &Call,
+    ) -> Result<Answer, Refusal> {
+        endpoint.check_method(&call.method)?;
+        match endpoint {
+            Endpoint::Token => self.plain_token(now, call),
+            Endpoint::StableToken => self.stable_token(now, call),
+            Endpoint::CustomSend => self.custom_send(now, call),
+        }
+    }
+
+    fn refused(&mut self, now: Timestamp, refusal: Refusal) -> Answer {
+        Answer::refusal(&refusal, now, &mut self.random)
+    }
+
+    fn custom_send(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
+        let claimed = call.parameter("access_token").ok_or(Refusal::code(41001))?;
+        let token = self.tokens.check(now, &claimed, &mut self.random)?;
+        let message = send::validate(&call.body, self.settings.escapes)?;
+        let open_id = OpenId::new(message.open_id.as_str());
+        let account = self
+            .settings
+            .accounts
+            .get(token.account)
+            .ok_or(Refusal::code(40013))?;
+        if let Users::Known(known) = &account.users
+            && !known.contains(&open_id)
+        {
+            return Err(Refusal::code(40003));
+        }
+        self.grants.consume(now, &open_id)?;
+        let app_id = account.app_id.as_str().to_owned();
+        self.deliveries.push(|number| Delivery {
+            number,
+            at_milliseconds: now.milliseconds(),
+            app_id,
+            open_id: message.open_id,
+            message_type: message.message_type,
+            content: message.content,
+            body: message.body,
+            token: token.number,
+        });
+        Ok(Answer::ok())
+    }
+
+    fn record(&mut self, now: Timestamp, call: &Call, answer: &Answer) {
+        let token = call
+            .parameter("access_token")
+            .and_then(|claimed| self.tokens.number_of(&claimed));
+        let (method, path) = (call.method.clone(), call.path.clone());
+        let body = call.body.clone();
+        self.calls.push(|number| CallRecord {
+            number,
+            at_milliseconds: now.milliseconds(),
+            method,
+            path,
+            token,
+            body,
+            status: answer.status,
+            code: answer.code,
+            fault: answer.fault,
+        });
+    }
+
+    /// A user did something that opens or closes a sending window.
+    pub fn user_acted(&mut self, now: Timestamp, open_id: &OpenId, scene: Scene) {
+        self.grants.acted(now, open_id, scene);
+    }
+
+    /// Makes calls fail from now on as the rule says.
+    ///
+    /// # Errors
+    /// [`FaultError`] when the rule makes no sense, or when there are [`MAX_FAULT_RULES`] already.
+    pub fn add_fault(&mut self, rule: FaultRule) -> Result<(), FaultError> {
+        self.faults.add(rule)
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&mut self) {
+        self.faults = Faults::default();
+    }
+
+    /// What was delivered to users, oldest first, with numbers greater than `after`; numbers count
+    /// from 1. Only the latest [`Settings::records`] are kept.
+    pub fn deliveries_after(&self, after: u64) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.after(after)
+    }
+
+    /// How many messages were delivered so far.
+    pub fn delivery_count(&self) -> u64 {
+        self.deliveries.count()
+    }
+
+    /// What was called, oldest first, with numbers greater than `after`; numbers count from 1.
+    pub fn calls_after(&self, after: u64) -> impl Iterator<Item = &CallRecord> {
+        self.calls.after(after)
+    }
+
+    /// How many calls came so far.
+    pub fn call_count(&self) -> u64 {
+        self.calls.count()
+    }
+
+    /// Every token that was minted, oldest first.
+    pub fn tokens(&self) -> impl Iterator<Item = &TokenRecord> {
+        self.tokens.history()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! The simulated platform behind a real socket: carries out what the state machine decides, the
+//! resets, delays and half answers included, and lets other processes look inside.
+//!
+//! Everything under `/simulator/` is ours, not WeChat's:
+//!
+//! | call | does |
+//! |---|---|
+//! | `GET /simulator/deliveries?after=N&openid=X&limit=M` | lists delivered messages, one JSON object a line |
+//! | `GET /simulator/calls?after=N&limit=M` | lists calls in the same way |
+//! | `GET /simulator/tokens` | lists minted tokens in the same way |
+//! | `POST /simulator/faults` | adds one [`FaultRule`], or an array of them |
+//! | `DELETE /simulator/faults` | ends all faults |
+//! | `POST /simulator/acted` | `{"openid":"…","scene":"message"}`: a user opens a window |
+//! | `POST /simulator/clock` | `{"advance_milliseconds":N}`: time passes for the platform alone |
+
+mod inspect;
+
+use std::any::Any;
+use std::io;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::App;
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::HttpServer;
+use actix_web::body::SizedStream;
+use actix_web::dev::Extensions;
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::rt;
+use actix_web::web;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::clock::Clock;
+use crate::clock::Timestamp;
+use crate::simulator::platform::Answer;
+use crate::simulator::platform::Call;
+#[cfg(doc)]
+use crate::simulator::platform::FaultRule;
+use crate::simulator::platform::Platform;
+use crate::simulator::platform::WireFault;
+
+/// Bytes of the largest body that is read; what is larger is answered 413.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// How long the first half of a half answer may take to leave before the connection is reset.
+const HALF_ANSWER_PAUSE: Duration = Duration::from_millis(20);
+
+/// A platform that is being served. Dropping it leaves it running until the process ends;
+/// [`stop`](Self::stop) ends it.
+#[derive(Debug)]
+pub struct Skin {
+    url: String,
+    handle: ServerHandle,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Skin {
+    /// Serves `platform` on `listener`, on a thread of its own, until it is stopped.
+    ///
+    /// # Errors
+    /// What the operating system says to the listener or the thread.
+    pub fn start(
+        listener: TcpListener,
+        platform: Arc<Mutex<Platform>>,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let shared = web::Data::new(Shared {
+            platform,
+            clock,
+            ahead_milliseconds: AtomicU64::new(0),
+        });
+        let (started, has_started) = mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("simulator".to_owned())
+            .spawn(move || serve(listener, shared, &started))?;
+        let handle = has_started
+            .recv()
+            .map_err(|_| io::Error::other("the simulator's thread ended before it served"))??;
+        Ok(Self {
+            url: url_of(address),
+            handle,
+            thread,
+        })
+    }
+
+    /// Where it listens: what belongs into `WXHOOK_API_HOSTS`, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops at once, without waiting for answers that are under way.
+    ///
+    /// # Errors
+    /// What the server said when it ended.
+    pub fn stop(self) -> io::Result<()> {
+        drop(self.handle.stop(false));
+        self.thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the simulator's thread panicked")))
+    }
+}
+
+fn url_of(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+fn serve(
+    listener: TcpListener,
+    shared: web::Data<Shared>,
+    started: &mpsc::SyncSender<io::Result<ServerHandle>>,
+) -> io::Result<()> {
+    rt::System::new().block_on(async move {
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
+                .default_service(web::to(answer))
+        })
+        .workers(1)
+        .disable_signals()
+        .on_connect(remember_connection)
+        .listen(listener);
+        match server {
+            Ok(server) => {
+                let running = server.run();
+                // Whoever started us waits for this; if it is gone, nobody needs us.
+                let _ = started.send(Ok(running.handle()));
+                running.await
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+                Ok(())
+            }
+        }
+    })
+}
+
+#[derive(Debug)]
+struct Shared {
+    platform: Arc<Mutex<Platform>>,
+    clock: Arc<dyn Clock>,
+    ahead_milliseconds: AtomicU64,
+}
+
+impl Shared {
+    fn platform(&self) -> MutexGuard<'_, Platform> {
+        self.platform.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        let ahead = self.ahead_milliseconds.load(Ordering::Relaxed);
+        self.clock.now().after(Duration::from_millis(ahead))
+    }
+
+    fn advance(&self, milliseconds: u64) {
+        self.ahead_milliseconds
+            .fetch_add(milliseconds, Ordering::Relaxed);
+    }
+}
+
+/// The socket under a connection: actix lets go of it in order, and only the socket itself can be
+/// told to break the order.
+struct Socket(std::net::TcpStream);
+
+fn remember_connection(io: &dyn Any, extensions: &mut Extensions) {
+    let stream = io.downcast_ref::<rt::net::TcpStream>();
+    if let Some(Ok(duplicate)) = stream.map(|stream| stream.as_fd().try_clone_to_owned()) {
+        extensions.insert(Socket(duplicate.into()));
+    }
+}
+
+impl Socket {
+    /// From now on the end of the connection is a reset.
+    fn end_by_reset(&self) -> io::Result<()> {
+        rt::net::TcpStream::from_std(self.0.try_clone()?)?.set_zero_linger()
+    }
+}
+
+async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    if let Some(name) = request.path().strip_prefix("/simulator/") {
+        return inspect::answer(&request, name, &body, &shared);
+    }
+    let call = Call {
+        method: request.method().as_str().to_owned(),
+        path: request.path().to_owned(),
+        query: request.query_string().to_owned(),
+        has_content_length: request.headers().contains_key(CONTENT_LENGTH),
+        body,
+    };
+    let now = shared.now();
+    let answer = shared.platform().handle(now, &call);
+    deliver(&request, answer).await
+}
+
+async fn deliver(request: &HttpRequest, answer: Answer) -> HttpResponse {
+    match answer.fault {
+        None => response(&answer).body(answer.body),
+        Some(WireFault::Delay { milliseconds }) => {
+            rt::time::sleep(Duration::from_millis(milliseconds)).await;
+            response(&answer).body(answer.body)
+        }
+        Some(WireFault::Reset { after_milliseconds }) => {
+            rt::time::sleep(Duration::from_millis(after_milliseconds)).await;
+            broken_after(request, &answer, 0)
+        }
+        Some(WireFault::Half) => broken_after(request, &answer, answer.body.len() / 2),
+    }
+}
+
+fn response(answer: &Answer) -> actix_web::HttpResponseBuilder {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut builder = HttpResponse::build(status);
+    builder.content_type(answer.content_type);
+    builder
+}
+
+/// Sends so many bytes of the body and breaks the connection; with none of them, the head does not
+/// leave either, because actix drops what it has not written when a body fails at once.
+fn broken_after(request: &HttpRequest, answer: &Answer, bytes: usize) -> HttpResponse {
+    if let Some(socket) = request.conn_data::<Socket>()
+        && let Err(error) = socket.end_by_reset()
+    {
+        tracing::warn!(error = %error, "The connection will be closed instead of reset.");
+    }
+    let part = Bytes::copy_from_slice(&answer.body.as_bytes()[..bytes]);
+    let parts = stream::iter((bytes > 0).then_some(Ok::<_, io::Error>(part)));
+    let end = stream::once(async move {
+        if bytes > 0 {
+            rt::time::sleep(HALF_ANSWER_PAUSE).await;
+        }
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    let length = answer.body.len() as u64;
+    response(answer).body(SizedStream::new(length, parts.chain(end).boxed_local()))
+}
