@@ -1,1 +1,124 @@
-//! One request to the platform becomes one decoded answer.
+//! One request to the platform becomes one decoded answer, by whichever of its hosts works.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::platform::exchange::{Answer, Call, ExchangeError, Repeat, exchange};
+use crate::platform::hosts::Hosts;
+use crate::transport::Transport;
+
+pub(crate) mod decode;
+pub mod error;
+pub mod exchange;
+pub(crate) mod health;
+pub mod hosts;
+pub(crate) mod scrub;
+
+/// What a failing host is asked to see whether it works again. Without a token it answers a code,
+/// which is all that needs to be known.
+const PROBE_PATH: &str = "/cgi-bin/get_api_domain_ip";
+
+/// How long a probe may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The platform as the network shows it: its hosts, and the transport that reaches them.
+pub struct Platform {
+    transport: Arc<dyn Transport>,
+    hosts: Arc<Hosts>,
+    clock: Arc<dyn Clock>,
+    probes: Mutex<JoinSet<()>>,
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Platform")
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Platform {
+    /// Puts the parts together. Dropping it ends the probes that are under way.
+    pub fn new(transport: Arc<dyn Transport>, hosts: Arc<Hosts>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            transport,
+            hosts,
+            clock,
+            probes: Mutex::new(JoinSet::new()),
+        }
+    }
+
+    /// Makes a call, on the next host when the first one fails and the call surely was not executed
+    /// or may be repeated. Takes at most the call's timeout for each host.
+    ///
+    /// # Errors
+    /// The last host's [`ExchangeError`].
+    pub async fn call(&self, call: &Call) -> Result<Answer, ExchangeError> {
+        self.probe_failing_hosts();
+        let mut last = None;
+        for index in self.hosts.order() {
+            let Some(host) = self.hosts.all().get(index) else {
+                continue;
+            };
+            let outcome = exchange(&*self.transport, host, call).await;
+            let failed = outcome
+                .as_ref()
+                .err()
+                .is_some_and(ExchangeError::is_host_failure);
+            self.hosts.record(index, !failed, self.clock.monotonic());
+            match outcome {
+                Err(error) if failed && may_go_elsewhere(&error, call.repeat) => {
+                    tracing::debug!(host = %host, endpoint = call.path, error = %error,
+                        "A call goes to the next API host.");
+                    last = Some(error);
+                }
+                outcome => return outcome,
+            }
+        }
+        // There is at least one host, so at least one error.
+        Err(last.unwrap_or(ExchangeError::Empty))
+    }
+
+    /// Asks the hosts that are out of use whether they work again, beside the calls: a message must
+    /// not be what finds out.
+    fn probe_failing_hosts(&self) {
+        let due = self.hosts.due_probes(self.clock.monotonic());
+        if due.is_empty() {
+            return;
+        }
+        let mut probes = self.probes.lock().unwrap_or_else(|e| e.into_inner());
+        while probes.try_join_next().is_some() {}
+        for index in due {
+            let (transport, hosts) = (Arc::clone(&self.transport), Arc::clone(&self.hosts));
+            let clock = Arc::clone(&self.clock);
+            probes.spawn(async move {
+                let Some(host) = hosts.all().get(index) else {
+                    return;
+                };
+                let answered = match exchange(&*transport, host, &probe()).await {
+                    Ok(_) => true,
+                    Err(error) => !error.is_host_failure(),
+                };
+                hosts.record(index, answered, clock.monotonic());
+            });
+        }
+    }
+}
+
+fn probe() -> Call {
+    Call {
+        path: PROBE_PATH,
+        access_token: None,
+        json: None,
+        repeat: Repeat::Harmless,
+        timeout: PROBE_TIMEOUT,
+    }
+}
+
+fn may_go_elsewhere(error: &ExchangeError, repeat: Repeat) -> bool {
+    error.surely_not_executed() || repeat == Repeat::Harmless
+}

@@ -7,6 +7,12 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+mod reqwest;
+
+pub use self::reqwest::{
+    CONNECT_TIMEOUT, HttpTransport, IDLE_CONNECTIONS_PER_HOST, IDLE_TIMEOUT, Settings, SetupError,
+};
+
 /// The method of a request. The platform uses no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -31,6 +37,17 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Exactly so many bytes will be sent.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Stream { length, .. } => *length,
+        }
+    }
+}
+
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -51,7 +68,7 @@ pub struct Request {
     pub content_type: Option<&'static str>,
     /// The body.
     pub body: Body,
-    /// From the first byte sent to the last byte of the answer's head.
+    /// From the wish for a connection to the last byte of the answer's head.
     pub timeout: Duration,
 }
 

@@ -1,0 +1,43 @@
+//! Content that is not accepted.
+
+use super::{Class, Row, row};
+
+#[rustfmt::skip] // one line for each code
+pub(super) const ROWS: &[Row] = &[
+    row(40005, Class::Content, "the file's type is not accepted", "convert the file"),
+    row(40006, Class::Content, "the file is too large", ""),
+    row(40009, Class::Content, "the image is too large", "less than 1 MB for an article, 10 MB else"),
+    row(40010, Class::Content, "the voice is too long", "at most 2 MB and 60 seconds"),
+    row(40011, Class::Content, "the video is too large", "at most 10 MB, MP4"),
+    row(40012, Class::Content, "the thumbnail is too large", "at most 64 KB, JPG"),
+    row(40062, Class::Content, "the title is too long", ""),
+    row(40066, Class::Content, "the url is blocked", ""),
+    row(40092, Class::Content, "the remark is too long or has illegal characters", "less than 30 bytes"),
+    row(40113, Class::Content, "the file's type is not supported", ""),
+    row(40126, Class::Content, "the text's length is not valid", ""),
+    row(40137, Class::Content, "the image's format is not valid", ""),
+    row(40155, Class::Content, "links to other accounts' pages are not accepted", ""),
+    row(40192, Class::Content, "the author is too long", ""),
+    row(40213, Class::Content, "a link tag in the text is not valid", ""),
+    row(40214, Class::Content, "a link's text is not valid", ""),
+    row(40215, Class::Content, "the number of images is not valid", ""),
+    row(40249, Class::Content, "marketing is not accepted here", ""),
+    row(41039, Class::Content, "the source url is not valid", ""),
+    row(41040, Class::Content, "the rules for original content are not met", ""),
+    row(45001, Class::Content, "the media file is too large", ""),
+    row(45002, Class::Content, "the content is too long", "split the text at 2048 bytes"),
+    row(45003, Class::Content, "the title is too long", ""),
+    row(45004, Class::Content, "the description is too long", ""),
+    row(45005, Class::Content, "the url is too long", ""),
+    row(45006, Class::Content, "the picture's url is too long", ""),
+    row(45007, Class::Content, "the media plays too long", ""),
+    row(45086, Class::Content, "the mini program's AppID in a link is not valid", ""),
+    row(45098, Class::Content, "the menu message's list is too long", ""),
+    row(45099, Class::Content, "an item of the menu message is too long", ""),
+    row(48013, Class::Content, "the video was not uploaded as it must be", ""),
+    row(48014, Class::Content, "the video's review is not through", ""),
+    row(53503, Class::Content, "the draft did not pass the check", ""),
+    row(53504, Class::Content, "the draft must be handled in the console", ""),
+    row(53505, Class::Content, "save the draft in the console first", ""),
+    row(70000, Class::Content, "refused to protect minors", "do not send it again"),
+];

@@ -1,0 +1,204 @@
+//! The transport that really goes out: reqwest over rustls with ring, HTTP/1.1 only.
+//!
+//! Certificates are judged by the *system's* root store, not by one that is compiled in: companies
+//! whose egress passes an inspecting proxy install their own authority there, and a distribution
+//! updates it without a new wxhook. What a bare container lacks, [`SetupError`] names.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use ::reqwest::{Client, redirect};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, StreamExt};
+
+use crate::transport::{Body, Method, Request, Response, Transport, TransportError};
+
+/// How long a connection, with name resolution and TLS, may take to come about.
+///
+/// The platform's own alert for its servers' connections is at 3 to 5 seconds; the stricter one counts.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long an idle connection is kept.
+///
+/// Shorter than the 5 seconds after which many servers close theirs: a request that meets a closing
+/// connection has an unknown outcome, which costs more than a new handshake.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Idle connections kept for each host.
+pub const IDLE_CONNECTIONS_PER_HOST: usize = 32;
+
+/// What the transport needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether any host is spoken to by https: then the system's root certificates are loaded.
+    pub https: bool,
+    /// Whether any host is configured with plain http. When none is, plain http is refused.
+    pub plain_http: bool,
+    /// [`CONNECT_TIMEOUT`].
+    pub connect_timeout: Duration,
+    /// [`IDLE_TIMEOUT`].
+    pub idle_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            https: true,
+            plain_http: false,
+            connect_timeout: CONNECT_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+        }
+    }
+}
+
+/// Why there is no transport.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// Mostly: the system has no root certificates.
+    #[error(
+        "the HTTPS client cannot start: {reason}; on Debian, `apt-get install ca-certificates` \
+         brings the root certificates, elsewhere SSL_CERT_FILE names a file of them"
+    )]
+    Client {
+        /// What the library said.
+        reason: String,
+    },
+}
+
+/// Keeps connections alive, verifies certificates, follows no redirects, keeps no cookies.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    client: Client,
+}
+
+impl HttpTransport {
+    /// Loads the root certificates if https is needed. Opens no connection.
+    ///
+    /// # Errors
+    /// [`SetupError::Client`] when the system has no usable root certificates.
+    pub fn new(settings: &Settings) -> Result<Arc<Self>, SetupError> {
+        // An error says that a provider is installed already: an embedding program's choice stands.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .http1_only()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .https_only(!settings.plain_http)
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(settings.idle_timeout)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
+            .user_agent(concat!("wxhook/", env!("CARGO_PKG_VERSION")));
+        if !settings.https {
+            // Stand-ins on plain http must work on machines without certificates.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(|error| SetupError::Client {
+            reason: reason_of(&error.without_url()),
+        })?;
+        Ok(Arc::new(Self { client }))
+    }
+
+    fn prepare(&self, request: Request) -> ::reqwest::RequestBuilder {
+        let length = request.body.length();
+        let mut builder = match request.method {
+            Method::Get => self.client.get(request.url),
+            Method::Post => self
+                .client
+                .post(request.url)
+                .header(CONTENT_LENGTH, HeaderValue::from(length)),
+        };
+        if let Some(content_type) = request.content_type {
+            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        match request.body {
+            Body::Empty => builder,
+            Body::Bytes(bytes) => builder.body(bytes),
+            Body::Stream { length, chunks } => {
+                builder.body(::reqwest::Body::wrap_stream(exactly(length, chunks)))
+            }
+        }
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<Response, TransportError>> {
+        let limit = request.timeout;
+        let sending = self.prepare(request).send();
+        Box::pin(async move {
+            match tokio::time::timeout(limit, sending).await {
+                Ok(Ok(response)) => Ok(head_of(response)),
+                Ok(Err(error)) => Err(classify(error, limit)),
+                Err(_elapsed) => Err(TransportError::TimedOut {
+                    limit_seconds: limit.as_secs(),
+                }),
+            }
+        })
+    }
+}
+
+fn head_of(response: ::reqwest::Response) -> Response {
+    let content_type = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    Response {
+        status: response.status().as_u16(),
+        content_type,
+        body: response
+            .bytes_stream()
+            .map(|chunk| chunk.map_err(|error| classify(error, Duration::ZERO)))
+            .boxed(),
+    }
+}
+
+/// A stream that breaks rather than send another number of bytes than the head promised.
+fn exactly(
+    length: u64,
+    chunks: BoxStream<'static, std::io::Result<Bytes>>,
+) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+    let mut left = length;
+    chunks.map(move |chunk| {
+        let chunk = chunk?;
+        left = u64::try_from(chunk.len())
+            .ok()
+            .and_then(|sent| left.checked_sub(sent))
+            .ok_or_else(|| std::io::Error::other("more bytes than announced"))?;
+        Ok(chunk)
+    })
+}
+
+/// Connecting comes first: a connect time-out is a time-out too, but surely nothing was executed.
+fn classify(error: ::reqwest::Error, limit: Duration) -> TransportError {
+    let error = error.without_url();
+    let reason = reason_of(&error);
+    if error.is_connect() || error.is_builder() {
+        TransportError::NotConnected { reason }
+    } else if error.is_timeout() {
+        TransportError::TimedOut {
+            limit_seconds: limit.as_secs(),
+        }
+    } else {
+        TransportError::Broken { reason }
+    }
+}
+
+/// The whole chain of causes: reqwest's own text only says that something went wrong.
+fn reason_of(error: &dyn Error) -> String {
+    let mut reason = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !reason.contains(&text) {
+            reason.push_str(": ");
+            reason.push_str(&text);
+        }
+        source = cause.source();
+    }
+    reason
+}
