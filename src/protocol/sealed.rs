@@ -277,7 +277,8 @@ fn decode<'q>(name: &'static str, value: &'q str) -> Result<Cow<'q, str>, QueryE
     if value.len() > 3 * MAX_VALUE_BYTES {
         return Err(QueryError::Oversized { name });
     }
-    let decoded = if value.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+    let escaped = |found, byte| found | (byte == b'%') | (byte == b'+');
+    let decoded = if value.bytes().fold(false, escaped) {
         let bytes = unescape(value.as_bytes()).ok_or(QueryError::Encoding { name })?;
         Cow::Owned(String::from_utf8(bytes).map_err(|_| QueryError::Encoding { name })?)
     } else {

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
 mod text;
 
@@ -372,7 +372,16 @@ impl<'d> Walker<'d> {
     fn written(&self, begin: usize) -> Option<(&'d [u8], usize)> {
         const END: &[u8] = b"]]></Content>";
         let inner = self.document[begin..].strip_prefix(CDATA)?;
-        let length = memmem::rfind(inner, END)?;
+        // The end is a few bytes before the document's: cheaper than to prepare a search for the whole mark.
+        let mut until = inner.len();
+        let length = loop {
+            let last = memrchr(b']', &inner[..until])?;
+            until = last.checked_sub(1)?;
+            if inner[until..].starts_with(END) {
+                break until;
+            }
+            until = last;
+        };
         let end = begin + CDATA.len() + length + END.len();
         (length <= MAX_TEXT_BYTES).then(|| (&inner[..length], end))
     }

@@ -216,9 +216,29 @@ fn what_a_user_wrote_is_cut_out_up_to_the_last_end_of_content() {
 
 /// What documents are made of, and what breaks them.
 const PIECES: &[&[u8]] = &[
-    b"<xml>", b"</xml>", b"<Content>", b"</Content>", b"<![CDATA[", b"]]>", b"<!--", b"-->", b"<?", b"?>",
-    b"<a", b" k='", b"/>", b"</a>", b"&#x1F600;", b"&", b"\x10", b"\xE4\xB8", b"text", b" ", b"<!DOCTYPE",
-    b"<", b"]",
+    b"<xml>",
+    b"</xml>",
+    b"<Content>",
+    b"</Content>",
+    b"<![CDATA[",
+    b"]]>",
+    b"<!--",
+    b"-->",
+    b"<?",
+    b"?>",
+    b"<a",
+    b" k='",
+    b"/>",
+    b"</a>",
+    b"&#x1F600;",
+    b"&",
+    b"\x10",
+    b"\xE4\xB8",
+    b"text",
+    b" ",
+    b"<!DOCTYPE",
+    b"<",
+    b"]",
 ];
 
 proptest! {

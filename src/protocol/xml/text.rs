@@ -144,25 +144,32 @@ fn number(digits: &[u8], radix: u32) -> Option<char> {
 
 /// UTF-8 with a replacement for what is none, without the characters that XML 1.0 does not know.
 fn clean(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    let may_have_unknown = bytes
+        .iter()
+        .fold(false, |found, byte| found | is_suspect(*byte));
     let text = match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        },
         Cow::Owned(bytes) => Cow::Owned(
             String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         ),
     };
-    if text.bytes().any(|byte| is_control(byte) || byte == 0xEF) && !text.chars().all(is_character)
-    {
+    if may_have_unknown && !text.chars().all(is_character) {
         return Cow::Owned(text.chars().filter(|c| is_character(*c)).collect());
     }
     text
 }
 
-fn is_control(byte: u8) -> bool {
-    byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')
+/// Whether the byte is a control character, or begins one of the two non-characters (EF BF BE, EF BF BF)
+/// or one of their many neighbours. Without branches, so that whole blocks are looked at together.
+fn is_suspect(byte: u8) -> bool {
+    (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r') | (byte == 0xEF)
 }
 
-/// XML 1.0's Char. What it lacks of Unicode are the C0 controls and two non-characters (EF BF BE, EF BF BF).
+/// XML 1.0's Char. What it lacks of Unicode are most C0 controls and two non-characters.
 fn is_character(c: char) -> bool {
     !matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
 }
