@@ -472,6 +472,12 @@ impl StoreError {
         }
     }
 
+    fn attempt_exists(push: PushId, number: u32) -> Self {
+        Self::conflict(format_args!(
+            "attempt {number} of push {push} is recorded already"
+        ))
+    }
+
     fn not_replayable(push: PushId) -> Self {
         Self::conflict(format_args!(
             "push {push} is neither dead nor done, so it cannot be handled again"

@@ -35,6 +35,9 @@ impl Tray {
             .lock()
             .unwrap_or_else(|e| e.into_inner())
             .push((slot, outcome));
+    }
+
+    fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel) {
             self.bell.wake();
         }
@@ -239,22 +242,49 @@ impl Ticket {
 
     /// Hands the outcome to whoever waits.
     pub fn complete(mut self, outcome: Outcome) {
-        self.deliver(outcome);
+        if let Some(tray) = self.put(outcome) {
+            tray.ring();
+        }
     }
 
-    fn deliver(&mut self, outcome: Outcome) {
-        match self.to.take() {
-            Some(Destination::Desk { tray, slot }) => tray.put(slot, outcome),
+    /// Hands a batch of outcomes over: all into the trays first, then one ring for each desk, so
+    /// that a worker wakes once.
+    pub(super) fn complete_all(outcomes: impl Iterator<Item = (Self, Outcome)>) {
+        let mut trays: Vec<Arc<Tray>> = Vec::new();
+        for (mut ticket, outcome) in outcomes {
+            // There are as many desks as workers: looking through them all is quick.
+            if let Some(tray) = ticket.put(outcome)
+                && !trays.iter().any(|known| Arc::ptr_eq(known, &tray))
+            {
+                trays.push(tray);
+            }
+        }
+        for tray in trays {
+            tray.ring();
+        }
+    }
+
+    /// Leaves the outcome where it belongs; the tray, if any, is still to be rung.
+    fn put(&mut self, outcome: Outcome) -> Option<Arc<Tray>> {
+        match self.to.take()? {
+            Destination::Desk { tray, slot } => {
+                tray.put(slot, outcome);
+                Some(tray)
+            }
             // The receiver may have stopped waiting; then nobody needs the outcome.
-            Some(Destination::Once(sender)) => drop(sender.send(outcome)),
-            None => {}
+            Destination::Once(sender) => {
+                drop(sender.send(outcome));
+                None
+            }
         }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.deliver(Err(StoreError::Closed));
+        if let Some(tray) = self.put(Err(StoreError::Closed)) {
+            tray.ring();
+        }
     }
 }
 
