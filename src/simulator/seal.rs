@@ -28,8 +28,8 @@ pub enum SealError {
     /// The ciphertext is not base64.
     #[error("the ciphertext is not base64")]
     Base64,
-    /// The ciphertext is empty or no whole number of AES blocks.
-    #[error("the ciphertext is no whole number of blocks")]
+    /// The ciphertext is empty or no multiple of 32 bytes.
+    #[error("the ciphertext is no multiple of 32 bytes")]
     Blocks,
     /// The padding is not PKCS#7 with block size 32: the wrong key, most often.
     #[error("the padding is wrong; most often the key is")]
@@ -100,7 +100,7 @@ pub fn open(key: &AesKey, receive_id: &str, sealed: &str) -> Result<Vec<u8>, Sea
     let mut envelope = STANDARD
         .decode(sealed.trim())
         .map_err(|_| SealError::Base64)?;
-    if envelope.is_empty() || envelope.len() % 16 != 0 {
+    if envelope.is_empty() || envelope.len() % PAD_TO != 0 {
         return Err(SealError::Blocks);
     }
     decryptor(key)
@@ -153,3 +153,6 @@ fn decryptor(key: &AesKey) -> cbc::Decryptor<Aes256> {
     let vector: &[u8; 16] = key.expose().first_chunk().unwrap_or(&[0; 16]);
     cbc::Decryptor::new(key.expose().into(), vector.into())
 }
+
+#[cfg(test)]
+mod tests;
