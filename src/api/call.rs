@@ -32,7 +32,10 @@ impl Api {
         let code = refusal.code().unwrap_or(ErrorCode::OK);
         let renewed = match keeper.report_bad(&lease.token, code).await {
             Ok(renewed) => renewed,
-            Err(source) => return Err(CallError::NotRenewed { refusal, source }),
+            Err(source) => {
+                let refusal = Box::new(refusal);
+                return Err(CallError::NotRenewed { refusal, source });
+            }
         };
         if renewed.generation == lease.generation {
             tokio::time::sleep(SAME_TOKEN_PAUSE).await;

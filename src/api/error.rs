@@ -25,7 +25,7 @@ pub enum CallError {
     #[error("the access token was refused ({refusal}), and there is no other one: {source}")]
     NotRenewed {
         /// The refusal.
-        refusal: ExchangeError,
+        refusal: Box<ExchangeError>,
         /// Why there is no other token.
         source: TokenError,
     },
