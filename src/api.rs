@@ -1,10 +1,22 @@
 //! The typed client of the platform's API.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::id::AppId;
+use crate::platform::Platform;
+use crate::platform::exchange::CALL_TIMEOUT;
+use crate::token::Keeper;
+
+mod call;
+mod error;
+mod message;
+
+pub use self::error::CallError;
 
 /// What became of a message handed to the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,21 +49,71 @@ pub enum Delivery {
     },
 }
 
-/// The client.
-pub struct Api {}
+/// How the client behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How long one call to one host may take. Default: [`CALL_TIMEOUT`].
+    pub timeout: Duration,
+    /// Whether the answer −1 ("system error") counts as *not executed* for what must not happen
+    /// twice, so that it may be tried again. The platform does not say which it is: false is the
+    /// default, and such a message is *unknown*.
+    pub busy_means_not_sent: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout: CALL_TIMEOUT,
+            busy_means_not_sent: false,
+        }
+    }
+}
+
+/// What the client is made of.
+#[derive(Debug)]
+pub struct ApiParts {
+    /// The platform.
+    pub platform: Arc<Platform>,
+    /// A keeper for each account that has an AppSecret.
+    pub keepers: Vec<Arc<Keeper>>,
+    /// How the client behaves.
+    pub settings: Settings,
+}
+
+/// The client: of all accounts, on one runtime.
+pub struct Api {
+    platform: Arc<Platform>,
+    keepers: HashMap<AppId, Arc<Keeper>>,
+    settings: Settings,
+}
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Api")
+        f.debug_struct("Api")
+            .field("accounts", &self.keepers.keys())
+            .finish_non_exhaustive()
     }
 }
 
 impl Api {
-    /// Sends one customer message (客服消息): the exact JSON of `custom/send`.
-    pub async fn deliver(&self, _account: &AppId, _message: Bytes) -> Delivery {
-        Delivery::NotSent {
-            reason: String::new(),
-            code: None,
+    /// Puts the parts together. Calls nobody.
+    pub fn new(parts: ApiParts) -> Self {
+        let named = |keeper: Arc<Keeper>| (keeper.account().clone(), keeper);
+        Self {
+            platform: parts.platform,
+            keepers: parts.keepers.into_iter().map(named).collect(),
+            settings: parts.settings,
         }
+    }
+
+    /// Sends one customer message (客服消息): the exact JSON of `custom/send`.
+    ///
+    /// It is sent again only when it surely was not executed: to the next host, or once more when the
+    /// access token was refused. Must be called within a tokio runtime.
+    pub async fn deliver(&self, account: &AppId, message: Bytes) -> Delivery {
+        let outcome = self
+            .call(account, message::send(message, &self.settings))
+            .await;
+        message::delivery(outcome, &self.settings)
     }
 }

@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_host_comes_back_after_a_minute_and_three_good_answers() {
-        let opened = vec![(0, false); 3];
+        let opened = [(0, false); 3];
         for (name, then, open) in [
             ("too early", vec![(10, true), (20, true), (30, true)], true),
             (

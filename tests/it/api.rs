@@ -1,1 +1,11 @@
-//! (being written)
+//! The client of the platform's API: what it asks for, and what it never does twice.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test's helpers too, a panic is the report"
+)]
+
+mod delivery;
+mod script;
+mod token;
+mod transport;

@@ -1,0 +1,47 @@
+//! Why a call of the platform's API was not answered well.
+
+use crate::id::AppId;
+use crate::platform::error::ErrorCode;
+use crate::platform::exchange::ExchangeError;
+use crate::token::TokenError;
+
+/// Why a call was not answered well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The account only receives: it has no AppSecret, so it has no access tokens.
+    #[error(
+        "the account {account} has no AppSecret, so it can only receive; set WECHAT_APP_SECRET, or \
+         app_secret in its section of the configuration file"
+    )]
+    NoSecret {
+        /// The account.
+        account: AppId,
+    },
+    /// There is no access token, so nothing was sent.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The platform refused the access token, and no other one could be had.
+    #[error("the access token was refused ({refusal}), and there is no other one: {source}")]
+    NotRenewed {
+        /// The refusal.
+        refusal: Box<ExchangeError>,
+        /// Why there is no other token.
+        source: TokenError,
+    },
+    /// The call was made, and this came back.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+}
+
+impl CallError {
+    /// The platform's code, if it answered one: to the call, or to the question for a token.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::NoSecret { .. } => None,
+            Self::Token(source) => source.code(),
+            Self::NotRenewed { refusal, .. } => refusal.code(),
+            Self::Exchange(source) => source.code(),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Customer messages (客服消息): the call, and what its outcome means for the message.
+
+use bytes::Bytes;
+
+use crate::api::{CallError, Delivery, Settings};
+use crate::platform::error::{Class, ErrorCode};
+use crate::platform::exchange::{Answer, Call, ExchangeError, Repeat};
+
+/// Source: the official page "发送客服消息", read 2026-11.
+const SEND_PATH: &str = "/cgi-bin/message/custom/send";
+
+/// The call that sends one message. There is no idempotency key: twice would be seen twice.
+pub(super) fn send(message: Bytes, settings: &Settings) -> Call {
+    Call {
+        path: SEND_PATH,
+        access_token: None,
+        json: Some(message),
+        repeat: Repeat::Harmful,
+        timeout: settings.timeout,
+    }
+}
+
+/// What the outcome of the call means for the message.
+pub(super) fn delivery(outcome: Result<Answer, CallError>, settings: &Settings) -> Delivery {
+    match outcome {
+        Ok(answer) => Delivery::Sent { rid: answer.rid },
+        Err(CallError::Exchange(error)) => unanswered(error, settings),
+        Err(error) => not_sent(error.to_string(), error.code().map(|code| code.0)),
+    }
+}
+
+fn unanswered(error: ExchangeError, settings: &Settings) -> Delivery {
+    match error {
+        ExchangeError::Refused { code, message, rid } => refused(code, &message, rid, settings),
+        error if error.surely_not_executed() => not_sent(error.to_string(), None),
+        error => Delivery::Unknown {
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn refused(code: ErrorCode, message: &str, rid: Option<String>, settings: &Settings) -> Delivery {
+    let meaning = explain(code, message);
+    if code.may_have_acted() && !(code == ErrorCode::BUSY && settings.busy_means_not_sent) {
+        return Delivery::Unknown {
+            reason: format!("the platform answered code {code}: {meaning}"),
+        };
+    }
+    match code.class() {
+        Class::Ok | Class::AlreadyDone => Delivery::Sent { rid },
+        Class::Token | Class::Transient | Class::Quota => not_sent(meaning, Some(code.0)),
+        Class::Permission
+        | Class::Bug
+        | Class::User
+        | Class::Risk
+        | Class::Config
+        | Class::Content
+        | Class::Unknown => Delivery::Refused {
+            code: code.0,
+            meaning,
+            rid,
+        },
+    }
+}
+
+/// The table's words, and the platform's own where the table has none.
+fn explain(code: ErrorCode, message: &str) -> String {
+    let (meaning, remedy) = (code.meaning(), code.remedy());
+    match code.class() {
+        Class::Unknown => format!("{meaning} ({message:?}): {remedy}"),
+        _ => format!("{meaning}: {remedy}"),
+    }
+}
+
+fn not_sent(reason: String, code: Option<i64>) -> Delivery {
+    Delivery::NotSent { reason, code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::TransportError;
+
+    fn word(delivery: &Delivery) -> &'static str {
+        match delivery {
+            Delivery::Sent { .. } => "sent",
+            Delivery::Refused { .. } => "refused",
+            Delivery::NotSent { .. } => "not sent",
+            Delivery::Unknown { .. } => "unknown",
+        }
+    }
+
+    fn answered(code: i64) -> Result<Answer, CallError> {
+        Err(CallError::Exchange(ExchangeError::Refused {
+            code: ErrorCode(code),
+            message: String::new(),
+            rid: None,
+        }))
+    }
+
+    #[test]
+    fn every_code_has_its_consequence_for_the_message() {
+        for (code, expected) in [
+            (-1, "unknown"),
+            (4, "unknown"),
+            (40001, "not sent"),
+            (40003, "refused"),
+            (45009, "not sent"),
+            (45011, "not sent"),
+            (45015, "refused"),
+            (45047, "refused"),
+            (45065, "sent"),
+            (48001, "refused"),
+            (48004, "refused"),
+            (49003, "refused"),
+            (70000, "refused"),
+            (987_654, "refused"),
+        ] {
+            let found = delivery(answered(code), &Settings::default());
+            assert_eq!(word(&found), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn busy_is_not_sent_only_where_the_operator_says_so() {
+        let settings = Settings {
+            busy_means_not_sent: true,
+            ..Settings::default()
+        };
+        assert_eq!(word(&delivery(answered(-1), &settings)), "not sent");
+        assert_eq!(word(&delivery(answered(4), &settings)), "unknown");
+    }
+
+    #[test]
+    fn what_was_not_answered_is_unknown_unless_it_surely_was_not_executed() {
+        let excerpt = String::new;
+        let transport = ExchangeError::Transport;
+        for (expected, error) in [
+            (
+                "not sent",
+                transport(TransportError::NotConnected { reason: excerpt() }),
+            ),
+            (
+                "unknown",
+                transport(TransportError::TimedOut { limit_seconds: 8 }),
+            ),
+            (
+                "unknown",
+                transport(TransportError::Broken { reason: excerpt() }),
+            ),
+            (
+                "unknown",
+                ExchangeError::Status {
+                    status: 502,
+                    excerpt: excerpt(),
+                },
+            ),
+            (
+                "not sent",
+                ExchangeError::Status {
+                    status: 412,
+                    excerpt: excerpt(),
+                },
+            ),
+            ("unknown", ExchangeError::Page { excerpt: excerpt() }),
+            ("unknown", ExchangeError::Empty),
+            ("unknown", ExchangeError::TooLong),
+        ] {
+            let shown = error.to_string();
+            let found = delivery(Err(CallError::Exchange(error)), &Settings::default());
+            assert_eq!(word(&found), expected, "{shown}");
+        }
+    }
+}

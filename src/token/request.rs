@@ -1,0 +1,149 @@
+//! The question to the stable token endpoint, and what makes an answer good.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::id::AppId;
+use crate::platform::Platform;
+use crate::platform::exchange::{CALL_TIMEOUT, Call, Repeat};
+use crate::secret::{AccessToken, AppSecret};
+use crate::token::TokenError;
+
+/// The endpoint. It gives the same token again while that is valid, so the question may be repeated.
+///
+/// Source: the official page "获取稳定版接口调用凭据", read 2026-11.
+const PATH: &str = "/cgi-bin/stable_token";
+
+/// Seconds beyond which an `expires_in` is not believed. Today's tokens live two hours.
+const LONGEST_LIFE_SECONDS: u64 = 86_400;
+
+/// A token as the platform gave it.
+#[derive(Debug, Clone)]
+pub(super) struct Minted {
+    /// The token.
+    pub(super) token: AccessToken,
+    /// What is left of its life, counted from the question.
+    pub(super) lifetime: Duration,
+}
+
+/// Asks for the account's token. Never forces a new one: that would kill the token others may use.
+pub(super) async fn ask(
+    platform: &Platform,
+    account: &AppId,
+    secret: &AppSecret,
+) -> Result<Minted, TokenError> {
+    let body = json!({
+        "grant_type": "client_credential",
+        "appid": account.as_str(),
+        "secret": secret.expose(),
+        "force_refresh": false,
+    });
+    let call = Call {
+        path: PATH,
+        access_token: None,
+        json: Some(Bytes::from(body.to_string())),
+        repeat: Repeat::Harmless,
+        timeout: CALL_TIMEOUT,
+    };
+    let answer = platform
+        .call(&call)
+        .await
+        .map_err(TokenError::from_exchange)?;
+    read(&answer.value).map_err(|fault| TokenError::Answer { fault })
+}
+
+/// Takes only a whole answer: a token without a life, or a life without a token, would be kept and
+/// then be missed.
+fn read(value: &Value) -> Result<Minted, &'static str> {
+    let token = match value.get("access_token") {
+        Some(Value::String(token)) if !token.is_empty() => token.as_str(),
+        Some(_) => return Err("an access_token that is not a text"),
+        None => return Err("no access_token"),
+    };
+    let seconds = match value.get("expires_in") {
+        Some(Value::Number(seconds)) => seconds.as_u64(),
+        // Seen nowhere, harmless to understand.
+        Some(Value::String(seconds)) => seconds.trim().parse().ok(),
+        _ => None,
+    };
+    match seconds {
+        Some(seconds) if (1..=LONGEST_LIFE_SECONDS).contains(&seconds) => Ok(Minted {
+            token: AccessToken::new(token),
+            lifetime: Duration::from_secs(seconds),
+        }),
+        _ => Err("no expires_in between 1 and 86400 seconds"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_answer_is_taken() {
+        for (name, answer, expected) in [
+            (
+                "usual",
+                json!({"access_token": "a", "expires_in": 7200}),
+                Ok(7200),
+            ),
+            (
+                "remaining seconds",
+                json!({"access_token": "a", "expires_in": 300}),
+                Ok(300),
+            ),
+            (
+                "one second",
+                json!({"access_token": "a", "expires_in": 1}),
+                Ok(1),
+            ),
+            (
+                "a life in a string",
+                json!({"access_token": "a", "expires_in": "345"}),
+                Ok(345),
+            ),
+            (
+                "no life",
+                json!({"access_token": "a", "expires_in": 0}),
+                Err(()),
+            ),
+            (
+                "a negative life",
+                json!({"access_token": "a", "expires_in": -5}),
+                Err(()),
+            ),
+            (
+                "an endless life",
+                json!({"access_token": "a", "expires_in": 86_401}),
+                Err(()),
+            ),
+            ("life absent", json!({"access_token": "a"}), Err(())),
+            (
+                "life null",
+                json!({"access_token": "a", "expires_in": null}),
+                Err(()),
+            ),
+            (
+                "life in words",
+                json!({"access_token": "a", "expires_in": "soon"}),
+                Err(()),
+            ),
+            ("token absent", json!({"expires_in": 7200}), Err(())),
+            (
+                "token empty",
+                json!({"access_token": "", "expires_in": 7200}),
+                Err(()),
+            ),
+            (
+                "token null",
+                json!({"access_token": null, "expires_in": 7200}),
+                Err(()),
+            ),
+        ] {
+            let found = read(&answer).map(|minted| minted.lifetime.as_secs());
+            assert_eq!(found.map_err(drop), expected, "{name}");
+        }
+    }
+}

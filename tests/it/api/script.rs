@@ -1,0 +1,215 @@
+//! A transport that plays what a test says, and remembers what it was asked.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream;
+use futures_util::stream::StreamExt;
+use serde_json::json;
+use wxhook::api::{Api, ApiParts, Settings};
+use wxhook::clock::{Clock, ManualClock};
+use wxhook::id::AppId;
+use wxhook::metric::{Counter, Counters};
+use wxhook::platform::Platform;
+use wxhook::platform::hosts::Hosts;
+use wxhook::secret::AppSecret;
+use wxhook::token::{Keeper, KeeperParts};
+use wxhook::transport::{Body, Request, Response, Transport, TransportError};
+
+pub(super) const ACCOUNT: &str = "wx0123456789abcdef";
+pub(super) const SECRET: &str = "s3cr3t-0123456789abcdef";
+/// Every answer takes a moment, so that what is asked at the same time overlaps.
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// A request as the platform would see it.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) host: String,
+    pub(super) path: String,
+    pub(super) token: Option<String>,
+    pub(super) body: Bytes,
+}
+
+/// What is played for one request.
+#[derive(Debug)]
+pub(super) enum Play {
+    /// Status 200 and this body.
+    Body(String),
+    /// This status and a page.
+    Status(u16),
+    /// No connection.
+    NotConnected,
+    /// The answer is lost.
+    Lost,
+}
+
+impl Play {
+    pub(super) fn code(code: i64) -> Self {
+        Self::Body(json!({"errcode": code, "errmsg": "said the script"}).to_string())
+    }
+
+    pub(super) fn token(token: &str, seconds: i64) -> Self {
+        Self::Body(json!({"access_token": token, "expires_in": seconds}).to_string())
+    }
+}
+
+type Rule = Box<dyn FnMut(&Seen) -> Play + Send>;
+
+pub(super) struct Script {
+    rule: Arc<Mutex<Rule>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Script")
+    }
+}
+
+impl Transport for Script {
+    fn send(&self, request: Request) -> BoxFuture<'static, Result<Response, TransportError>> {
+        let seen = seen_of(request);
+        let (rule, all) = (Arc::clone(&self.rule), Arc::clone(&self.seen));
+        Box::pin(async move {
+            all.lock().unwrap().push(seen.clone());
+            tokio::time::sleep(MOMENT).await;
+            let play = rule.lock().unwrap()(&seen);
+            let (status, body) = match play {
+                Play::Body(body) => (200, body),
+                Play::Status(status) => (status, "<html>".to_owned()),
+                Play::NotConnected => {
+                    let reason = "refused".to_owned();
+                    return Err(TransportError::NotConnected { reason });
+                }
+                Play::Lost => {
+                    let reason = "reset".to_owned();
+                    return Err(TransportError::Broken { reason });
+                }
+            };
+            Ok(Response {
+                status,
+                content_type: None,
+                body: stream::iter([Ok(Bytes::from(body))]).boxed(),
+            })
+        })
+    }
+}
+
+fn seen_of(request: Request) -> Seen {
+    let (base, query) = match request.url.split_once('?') {
+        Some((base, query)) => (base.to_owned(), query.to_owned()),
+        None => (request.url.clone(), String::new()),
+    };
+    let (host, path) = base.split_once("://").unwrap().1.split_once('/').unwrap();
+    Seen {
+        host: host.to_owned(),
+        path: format!("/{path}"),
+        token: query.strip_prefix("access_token=").map(str::to_owned),
+        body: match request.body {
+            Body::Bytes(bytes) => bytes,
+            _ => Bytes::new(),
+        },
+    }
+}
+
+/// A keeper and a client over a script.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) api: Api,
+    pub(super) account: AppId,
+    pub(super) clock: Arc<ManualClock>,
+    counters: Arc<Counters>,
+    script: Arc<Script>,
+}
+
+impl Stage {
+    /// A platform with two hosts, `a.example` and `b.example`.
+    pub(super) fn new(rule: impl FnMut(&Seen) -> Play + Send + 'static) -> Self {
+        let script = Arc::new(Script {
+            rule: Arc::new(Mutex::new(Box::new(rule))),
+            seen: Arc::default(),
+        });
+        let clock = Arc::new(ManualClock::at(1_700_000_000));
+        let hosts = Arc::new(Hosts::parse(["a.example", "b.example"]).unwrap());
+        let shared_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
+        let transport = Arc::clone(&script) as Arc<dyn Transport>;
+        let platform = Arc::new(Platform::new(transport, hosts, shared_clock()));
+        let account = AppId::parse(ACCOUNT).unwrap();
+        let counters = Arc::new(Counters::default());
+        let keeper = Arc::new(Keeper::new(KeeperParts {
+            account: account.clone(),
+            secret: AppSecret::new(SECRET),
+            platform: Arc::clone(&platform),
+            clock: shared_clock(),
+            counters: Arc::clone(&counters),
+        }));
+        let api = Api::new(ApiParts {
+            platform,
+            keepers: vec![Arc::clone(&keeper)],
+            settings: Settings::default(),
+        });
+        Self {
+            keeper,
+            api,
+            account,
+            clock,
+            counters,
+            script,
+        }
+    }
+
+    pub(super) fn play(&self, rule: impl FnMut(&Seen) -> Play + Send + 'static) {
+        *self.script.rule.lock().unwrap() = Box::new(rule);
+    }
+
+    pub(super) fn advance_seconds(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        self.script.seen.lock().unwrap().clone()
+    }
+
+    /// Requests for a token that reached the transport; the counter must say the same.
+    pub(super) fn token_requests(&self) -> usize {
+        let count = self
+            .seen()
+            .iter()
+            .filter(|seen| seen.path == "/cgi-bin/stable_token")
+            .count();
+        assert_eq!(self.counters.value(Counter::TokensRequested), count as u64);
+        count
+    }
+
+    pub(super) fn sends(&self) -> Vec<Seen> {
+        let mut seen = self.seen();
+        seen.retain(|seen| seen.path == "/cgi-bin/message/custom/send");
+        seen
+    }
+
+    /// The token in hand.
+    pub(super) async fn token(&self) -> String {
+        self.keeper.token().await.unwrap().token.expose().to_owned()
+    }
+}
+
+/// Mints `token-1`, `token-2`, …, one for each question, and takes every message.
+pub(super) fn minting(seconds: i64) -> impl FnMut(&Seen) -> Play + Send + 'static {
+    let mut minted = 0;
+    move |seen| {
+        if seen.path == "/cgi-bin/stable_token" {
+            minted += 1;
+            Play::token(&format!("token-{minted}"), seconds)
+        } else {
+            Play::code(0)
+        }
+    }
+}
+
+/// Lets what runs in the background finish. Time is paused: this costs none.
+pub(super) async fn settle() {
+    tokio::time::sleep(Duration::from_secs(5)).await;
+}
