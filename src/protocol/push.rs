@@ -1,6 +1,32 @@
 //! What a push says.
+//!
+//! [`Head`] is what acceptance needs, made from the bytes with hardly an allocation. [`Push`] is everything,
+//! for handlers and for people; it is made from the same bytes whenever somebody asks. Both find the same
+//! documents malformed.
 
 use std::fmt;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::id::{AppId, OpenId};
+use crate::protocol::xml::XmlError;
+
+mod dedupe;
+mod fields;
+mod follow;
+mod head;
+mod headers;
+mod menu;
+mod text;
+
+pub use fields::Fields;
+pub use follow::{Subscribe, Unsubscribe};
+pub use head::Head;
+pub use menu::Click;
+pub use text::Text;
+
+use headers::Headers;
 
 /// What sort of push it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,3 +71,181 @@ impl fmt::Debug for DedupeKey {
         write!(f, "DedupeKey({self})")
     }
 }
+
+/// Why an authentic document is no push that could be dispatched.
+///
+/// It is ours all the same: it is stored raw, acknowledged, counted, and shown to the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// It is not well-formed enough, or exceeds a bound.
+    #[error("the document {0}")]
+    Xml(#[from] XmlError),
+    /// An element that only the platform writes stands twice: one of them may be a user's.
+    #[error("the element {name} stands twice")]
+    Doubled {
+        /// The element.
+        name: &'static str,
+    },
+    /// An element that must hold text holds elements.
+    #[error("the element {name} holds elements instead of text")]
+    Nested {
+        /// The element.
+        name: &'static str,
+    },
+    /// An element that every push has is absent or empty.
+    #[error("the element {name} is missing")]
+    Missing {
+        /// The element.
+        name: &'static str,
+    },
+}
+
+/// A push with all its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    kind: Kind,
+    dedupe_key: DedupeKey,
+    from: OpenId,
+    typed: Typed,
+    fields: Fields,
+}
+
+impl Push {
+    /// Reads the inner document of a push.
+    ///
+    /// # Errors
+    /// [`Malformed`] says why it cannot be dispatched; [`Head::read`] says the same of the same bytes.
+    pub fn parse(account: &AppId, body: &Bytes) -> Result<Self, Malformed> {
+        let headers = Headers::read(body)?;
+        let fields = Fields::read(body, headers.recovery())?;
+        Ok(Self {
+            kind: headers.kind(),
+            dedupe_key: dedupe::key(account, &headers, body)?,
+            from: headers.from_user(),
+            typed: Typed::read(headers.kind(), &fields),
+            fields,
+        })
+    }
+
+    /// Message, event or notice.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// `MsgType` as it was sent (compare without ASCII case); empty for a notice.
+    pub fn msg_type(&self) -> &str {
+        self.fields.get("MsgType").unwrap_or_default()
+    }
+
+    /// `Event`, or the `InfoType` of a notice, as it was sent: compare without ASCII case.
+    pub fn event(&self) -> Option<&str> {
+        let name = match self.kind {
+            Kind::Notice => "InfoType",
+            Kind::Message | Kind::Event | Kind::Malformed => "Event",
+        };
+        self.fields.get(name)
+    }
+
+    /// The user, or the system user in whose name the platform speaks; empty for a notice.
+    pub fn from(&self) -> &OpenId {
+        &self.from
+    }
+
+    /// The account's original id (`gh_…`), which is not its AppID.
+    pub fn to(&self) -> &str {
+        self.fields.get("ToUserName").unwrap_or_default()
+    }
+
+    /// When it happened, in Unix seconds. Repeats carry the same.
+    pub fn create_time(&self) -> Option<i64> {
+        self.fields.get("CreateTime")?.parse().ok()
+    }
+
+    /// The id of a message. Events have none; their `MsgID`, if any, is that of a job.
+    pub fn msg_id(&self) -> Option<&str> {
+        self.fields.get("MsgId")
+    }
+
+    /// What makes a repeat recognisable.
+    pub fn dedupe_key(&self) -> DedupeKey {
+        self.dedupe_key
+    }
+
+    /// What is known about its type.
+    pub fn typed(&self) -> &Typed {
+        &self.typed
+    }
+
+    /// Everything it says.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+}
+
+/// A push whose type this version knows. As JSON: the type's own fields, or `null`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Typed {
+    /// A user wrote something.
+    Text(Text),
+    /// A user began to follow.
+    Subscribe(Subscribe),
+    /// A user ceased to follow.
+    Unsubscribe(Unsubscribe),
+    /// A user tapped a menu button.
+    Click(Click),
+    /// Anything else: [`Push::fields`] has it all.
+    Other,
+}
+
+impl Typed {
+    fn read(kind: Kind, fields: &Fields) -> Self {
+        let is = |name: &str, value: &str| {
+            let found = fields.get(name).unwrap_or_default();
+            found.eq_ignore_ascii_case(value)
+        };
+        match kind {
+            Kind::Message if is("MsgType", Text::NAME) => Self::Text(Text::read(fields)),
+            Kind::Event if is("Event", Subscribe::NAME) => Self::Subscribe(Subscribe::read(fields)),
+            Kind::Event if is("Event", Unsubscribe::NAME) => Self::Unsubscribe(Unsubscribe {}),
+            Kind::Event if is("Event", Click::NAME) => Self::Click(Click::read(fields)),
+            Kind::Message | Kind::Event | Kind::Notice | Kind::Malformed => Self::Other,
+        }
+    }
+}
+
+/// A type of push that a handler can ask for.
+pub trait PushType: Sized + Clone + Send + Sync + 'static {
+    /// The `MsgType` of a message or the `Event` of an event, as the platform's documentation writes it.
+    const NAME: &'static str;
+
+    /// The push as this type, if it is one.
+    fn of(push: &Push) -> Option<&Self>;
+}
+
+macro_rules! push_type {
+    ($($name:literal => $kind:ident,)*) => {$(
+        impl PushType for $kind {
+            const NAME: &'static str = $name;
+
+            fn of(push: &Push) -> Option<&Self> {
+                match push.typed() {
+                    Typed::$kind(typed) => Some(typed),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+push_type! {
+    "text" => Text,
+    "subscribe" => Subscribe,
+    "unsubscribe" => Unsubscribe,
+    "CLICK" => Click,
+}
+
+#[cfg(test)]
+mod tests;

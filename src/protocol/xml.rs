@@ -1,0 +1,419 @@
+//! A bounded reader for the XML that the platform sends, which is not always XML.
+//!
+//! It finds the elements in one pass over the bytes, without allocating, and leaves texts where they are
+//! until somebody asks. A hand-made scanner, because the benchmark decided: a pull parser (quick-xml) takes
+//! 860 ns for a push of 0.6 KB, as long as all its cryptography; and because it must survive what a strict
+//! parser refuses: control characters, invalid UTF-8, bare ampersands, a raw `]]>` in what a user wrote.
+//! Whatever has a DOCTYPE is refused: no entity is ever expanded but the five predefined ones.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+mod text;
+
+/// Bytes of the longest document, as of the longest body.
+pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+/// Elements inside each other, the root included. The platform's deepest push has six.
+pub const MAX_DEPTH: usize = 16;
+/// Elements in a document. The longest known, results of broadcasts, have some hundreds.
+pub const MAX_ELEMENTS: usize = 8192;
+/// Bytes of the longest element name. The longest known has 26.
+pub const MAX_NAME_BYTES: usize = 64;
+/// Bytes between the tags of one element without children. Users' texts have a few thousand.
+pub const MAX_TEXT_BYTES: usize = 512 << 10;
+
+const CDATA: &[u8] = b"<![CDATA[";
+
+/// Why bytes are not a document of the platform's. Positions count bytes from the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum XmlError {
+    /// It does not begin with an element named `xml`.
+    #[error("is not XML with the root element <xml>")]
+    NotXml,
+    /// It declares a document type, which the platform never does.
+    #[error("has a DOCTYPE")]
+    Doctype,
+    /// It is longer than [`MAX_DOCUMENT_BYTES`].
+    #[error("is longer than {MAX_DOCUMENT_BYTES} bytes")]
+    TooLong,
+    /// Its elements are nested deeper than [`MAX_DEPTH`].
+    #[error("has elements nested deeper than {MAX_DEPTH}")]
+    TooDeep,
+    /// It has more than [`MAX_ELEMENTS`].
+    #[error("has more than {MAX_ELEMENTS} elements")]
+    TooMany,
+    /// One element holds more than [`MAX_TEXT_BYTES`] of text.
+    #[error("has an element with more than {MAX_TEXT_BYTES} bytes of text")]
+    TextTooLong,
+    /// It ends inside an element.
+    #[error("ends inside an element")]
+    Truncated,
+    /// A tag is not well-formed, or its name is longer than [`MAX_NAME_BYTES`].
+    #[error("has a broken tag at byte {at}")]
+    Tag {
+        /// Where the tag begins.
+        at: usize,
+    },
+    /// An end tag does not belong to the element that is open.
+    #[error("closes another element than it opened at byte {at}")]
+    Mismatch {
+        /// Where the end tag begins.
+        at: usize,
+    },
+    /// An element holds both text and elements: somebody's text was not kept inside its own.
+    #[error("mixes text and elements before byte {at}")]
+    Mixed {
+        /// Where the element ends.
+        at: usize,
+    },
+    /// Something follows the root element.
+    #[error("goes on after its root element at byte {at}")]
+    Trailing {
+        /// Where that begins.
+        at: usize,
+    },
+}
+
+/// An element without children.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaf<'d> {
+    /// Its name.
+    pub(crate) name: &'d [u8],
+    /// What is between its tags, as it was sent.
+    pub(crate) inner: &'d [u8],
+    /// Whether `inner` is what a user wrote, cut out by [`Recovery::On`].
+    pub(crate) recovered: bool,
+}
+
+impl<'d> Leaf<'d> {
+    /// Its text: pieces joined, references resolved, characters that XML does not know dropped, blanks
+    /// around it trimmed unless people wrote it.
+    pub(crate) fn text(&self) -> Cow<'d, str> {
+        if self.recovered {
+            text::recovered(self.inner)
+        } else {
+            text::read(self.inner, text::is_written_by_people(self.name))
+        }
+    }
+}
+
+/// Whether to cut out the text of a message before the rest is read.
+///
+/// The platform puts what a user wrote into a CDATA section and does not split a `]]>` in it, so that a
+/// user can end the section and write elements of their own. Nothing behind the true end of `Content` is a
+/// user's, so the last `]]></Content>` is it. Right for text messages only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    On,
+    Off,
+}
+
+/// Receives the elements below the root in document order. `depth` is 1 directly below the root.
+pub(crate) trait Sink<'d> {
+    type Error: From<XmlError>;
+
+    /// An element that has children; they follow, then [`Sink::close`].
+    fn open(&mut self, _name: &'d [u8], _depth: usize) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// An element without children.
+    fn leaf(&mut self, leaf: Leaf<'d>, depth: usize) -> Result<(), Self::Error>;
+
+    /// The end of the element opened last.
+    fn close(&mut self) {}
+}
+
+/// Finds the root element behind a byte order mark, blanks, a declaration and comments.
+pub(crate) fn root(document: &[u8]) -> Result<usize, XmlError> {
+    if document.len() > MAX_DOCUMENT_BYTES {
+        return Err(XmlError::TooLong);
+    }
+    let mut at = if document.starts_with(b"\xEF\xBB\xBF") {
+        3
+    } else {
+        0
+    };
+    loop {
+        at += document[at..]
+            .iter()
+            .take_while(|byte| is_blank(byte))
+            .count();
+        let rest = &document[at..];
+        at = match rest {
+            [b'<', b'?', ..] => after(document, at + 2, b"?>").ok_or(XmlError::NotXml)?,
+            [b'<', b'!', b'-', b'-', ..] => {
+                after(document, at + 4, b"-->").ok_or(XmlError::NotXml)?
+            }
+            [b'<', b'x', b'm', b'l', next, ..] if !is_name(*next) => return Ok(at),
+            _ if is_doctype(rest) => return Err(XmlError::Doctype),
+            _ => return Err(XmlError::NotXml),
+        };
+    }
+}
+
+/// Reads a whole document into the sink.
+pub(crate) fn walk<'d, S: Sink<'d>>(
+    document: &'d [u8],
+    recovery: Recovery,
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    let mut walker = Walker {
+        document,
+        at: root(document)?,
+        elements: 0,
+        depth: 0,
+        open: [Frame::default(); MAX_DEPTH],
+    };
+    walker.start_tag(Recovery::Off, sink)?;
+    while walker.depth > 0 {
+        walker.step(recovery, sink)?;
+    }
+    walker.nothing_more().map_err(S::Error::from)
+}
+
+#[derive(Clone, Copy, Default)]
+struct Frame<'d> {
+    name: &'d [u8],
+    /// Where its content begins.
+    start: usize,
+    has_text: bool,
+    has_children: bool,
+}
+
+struct Walker<'d> {
+    document: &'d [u8],
+    at: usize,
+    elements: usize,
+    /// How many of `open` are open.
+    depth: usize,
+    open: [Frame<'d>; MAX_DEPTH],
+}
+
+impl<'d> Walker<'d> {
+    /// Reads the text up to the next tag, and the tag. Only called while an element is open.
+    fn step<S: Sink<'d>>(&mut self, recovery: Recovery, sink: &mut S) -> Result<(), S::Error> {
+        let rest = &self.document[self.at..];
+        if rest.first() != Some(&b'<') {
+            let length = memchr(b'<', rest).ok_or(XmlError::Truncated)?;
+            self.text(&rest[..length]);
+            self.at += length;
+        }
+        match self.document.get(self.at + 1) {
+            Some(b'/') => self.end_tag(sink),
+            Some(b'!') => self.declaration().map_err(S::Error::from),
+            Some(b'?') => {
+                self.at = after(self.document, self.at + 2, b"?>").ok_or(XmlError::Truncated)?;
+                Ok(())
+            }
+            _ => self.start_tag(recovery, sink),
+        }
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        if !text.iter().all(is_blank) {
+            self.open[self.depth - 1].has_text = true;
+        }
+    }
+
+    fn start_tag<S: Sink<'d>>(&mut self, recovery: Recovery, sink: &mut S) -> Result<(), S::Error> {
+        let begin = self.at;
+        let name = self.name(begin + 1)?;
+        let after_name = begin + 1 + name.len();
+        let (after_tag, is_empty) = self.attributes(begin, after_name)?;
+        self.elements += 1;
+        if self.elements > MAX_ELEMENTS {
+            return Err(XmlError::TooMany.into());
+        }
+        self.announce(sink)?;
+        self.at = after_tag;
+        let leaf = |inner, recovered| Leaf {
+            name,
+            inner,
+            recovered,
+        };
+        if is_empty {
+            let inner = &self.document[after_tag..after_tag];
+            if self.depth > 0 {
+                sink.leaf(leaf(inner, false), self.depth)?;
+            }
+            return Ok(());
+        }
+        if recovery == Recovery::On && self.depth == 1 && name == b"Content" {
+            if let Some((inner, end)) = self.written(after_tag) {
+                self.at = end;
+                return sink.leaf(leaf(inner, true), 1);
+            }
+        }
+        let frame = self.open.get_mut(self.depth).ok_or(XmlError::TooDeep)?;
+        *frame = Frame {
+            name,
+            start: after_tag,
+            ..Frame::default()
+        };
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// Tells the sink about the element that turns out to have children.
+    fn announce<S: Sink<'d>>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        let Some(below) = self.depth.checked_sub(1) else {
+            return Ok(());
+        };
+        let parent = &mut self.open[below];
+        if !parent.has_children {
+            parent.has_children = true;
+            if below > 0 {
+                sink.open(parent.name, below)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_tag<S: Sink<'d>>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        let begin = self.at;
+        self.depth -= 1;
+        let frame = self.open[self.depth];
+        let rest = self.document[begin + 2..].strip_prefix(frame.name);
+        let rest = rest.ok_or(XmlError::Mismatch { at: begin })?;
+        let blanks = rest.iter().take_while(|byte| is_blank(byte)).count();
+        match rest.get(blanks) {
+            Some(b'>') => self.at = begin + 2 + frame.name.len() + blanks + 1,
+            Some(_) => return Err(XmlError::Mismatch { at: begin }.into()),
+            None => return Err(XmlError::Truncated.into()),
+        }
+        if frame.has_children {
+            if frame.has_text {
+                return Err(XmlError::Mixed { at: begin }.into());
+            }
+            if self.depth > 0 {
+                sink.close();
+            }
+            return Ok(());
+        }
+        let inner = &self.document[frame.start..begin];
+        if inner.len() > MAX_TEXT_BYTES {
+            return Err(XmlError::TextTooLong.into());
+        }
+        if self.depth == 0 {
+            // A root without elements: nothing to tell, and no text of its own either.
+            return match frame.has_text {
+                true => Err(XmlError::Mixed { at: begin }.into()),
+                false => Ok(()),
+            };
+        }
+        let leaf = Leaf {
+            name: frame.name,
+            inner,
+            recovered: false,
+        };
+        sink.leaf(leaf, self.depth)
+    }
+
+    /// `<![CDATA[` … `]]>`, or a comment.
+    fn declaration(&mut self) -> Result<(), XmlError> {
+        let rest = &self.document[self.at..];
+        if rest.starts_with(CDATA) {
+            let begin = self.at + CDATA.len();
+            let end = text::cdata_end(&self.document[begin..]).ok_or(XmlError::Truncated)?;
+            self.text(&self.document[begin..begin + end]);
+            self.at = begin + end + 3;
+            return Ok(());
+        }
+        if rest.starts_with(b"<!--") {
+            self.at = after(self.document, self.at + 4, b"-->").ok_or(XmlError::Truncated)?;
+            return Ok(());
+        }
+        match is_doctype(rest) {
+            true => Err(XmlError::Doctype),
+            false => Err(XmlError::Tag { at: self.at }),
+        }
+    }
+
+    fn name(&self, begin: usize) -> Result<&'d [u8], XmlError> {
+        let rest = &self.document[begin..];
+        let within = &rest[..rest.len().min(MAX_NAME_BYTES + 1)];
+        let length = within.iter().take_while(|byte| is_name(**byte)).count();
+        let starts_well = within
+            .first()
+            .is_some_and(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'.'));
+        match length {
+            1..=MAX_NAME_BYTES if starts_well => Ok(&rest[..length]),
+            _ => Err(XmlError::Tag { at: begin - 1 }),
+        }
+    }
+
+    /// Skips attributes, which the platform does not use. Where the tag ends, and whether the element is empty.
+    fn attributes(&self, tag: usize, begin: usize) -> Result<(usize, bool), XmlError> {
+        let rest = &self.document[begin..];
+        if rest.first() == Some(&b'>') {
+            return Ok((begin + 1, false));
+        }
+        let mut quote = None;
+        for (index, byte) in rest.iter().enumerate() {
+            match (quote, byte) {
+                (Some(open), _) if open == *byte => quote = None,
+                (Some(_), _) => {}
+                (None, b'"' | b'\'') => quote = Some(*byte),
+                (None, b'<') => return Err(XmlError::Tag { at: tag }),
+                (None, b'>') => {
+                    let is_empty = index > 0 && rest[index - 1] == b'/';
+                    return Ok((begin + index + 1, is_empty));
+                }
+                (None, _) => {}
+            }
+        }
+        Err(XmlError::Truncated)
+    }
+
+    /// What a user wrote, and where the element around it ends.
+    fn written(&self, begin: usize) -> Option<(&'d [u8], usize)> {
+        const END: &[u8] = b"]]></Content>";
+        let inner = self.document[begin..].strip_prefix(CDATA)?;
+        let length = memmem::rfind(inner, END)?;
+        let end = begin + CDATA.len() + length + END.len();
+        (length <= MAX_TEXT_BYTES).then(|| (&inner[..length], end))
+    }
+
+    fn nothing_more(mut self) -> Result<(), XmlError> {
+        loop {
+            let rest = &self.document[self.at..];
+            self.at += rest.iter().take_while(|byte| is_blank(byte)).count();
+            let rest = &self.document[self.at..];
+            if rest.is_empty() {
+                return Ok(());
+            }
+            let trailing = XmlError::Trailing { at: self.at };
+            if !rest.starts_with(b"<!--") {
+                return Err(trailing);
+            }
+            self.at = after(self.document, self.at + 4, b"-->").ok_or(trailing)?;
+        }
+    }
+}
+
+/// Where the text goes on after the next `mark`.
+fn after(document: &[u8], begin: usize, mark: &[u8]) -> Option<usize> {
+    let found = memmem::find(document.get(begin..)?, mark)?;
+    Some(begin + found + mark.len())
+}
+
+fn is_doctype(rest: &[u8]) -> bool {
+    rest.get(..9)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"<!DOCTYPE"))
+}
+
+/// White space, and the control characters that are dropped from texts.
+fn is_blank(byte: &u8) -> bool {
+    *byte <= b' '
+}
+
+/// What a name may be made of: no character that would make a path ambiguous.
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':') || byte >= 0x80
+}
+
+#[cfg(test)]
+mod tests;
