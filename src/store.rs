@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -17,9 +18,24 @@ use crate::protocol::push::{DedupeKey, Kind};
 
 pub mod embedded;
 pub mod memory;
+mod seen;
 mod ticket;
 
 pub use ticket::{Desk, Pickup, Ticket};
+
+/// How long a dedupe key is kept at least. A push whose signed timestamp is older than the freshness
+/// window (10 minutes) is refused without looking, so twice the window and a little more suffices.
+pub const SEEN_RETENTION: Duration = Duration::from_secs(25 * 60);
+
+/// Dedupe keys kept at most, about 50 bytes each. Beyond it the oldest are forgotten early; WeChat
+/// repeats a push within 15 seconds, so this holds for any rate below 16,000 pushes a second.
+pub const SEEN_CAP: usize = 1_000_000;
+
+/// Pushes that may stand in a store's queue at once.
+pub const QUEUE_ROOM: usize = 4_096;
+
+/// The detail of a part that was *sending* when the process ended.
+pub const ENDED_WHILE_SENDING: &str = "the process ended while it was being sent";
 
 /// Where a stored push stands. *Running* is not among them: it is known only to the process that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -221,6 +237,12 @@ pub struct PartKey {
     pub ordinal: u32,
 }
 
+impl fmt::Display for PartKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.push, self.run, self.ordinal)
+    }
+}
+
 /// Where a reply part stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PartState {
@@ -296,12 +318,38 @@ pub struct Settlement {
     pub parts: Vec<Part>,
 }
 
-/// What became of a part that was *sending*.
+impl Settlement {
+    /// Whether it is sound in itself: parts of its own run, none twice, all still to be sent.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        for (index, part) in self.parts.iter().enumerate() {
+            let key = part.key;
+            if (key.push, key.run) != (self.push, self.run) {
+                return Err(StoreError::conflict(format_args!(
+                    "part {key} is not of run {} of push {}",
+                    self.run, self.push
+                )));
+            }
+            if !matches!(part.state, PartState::Waiting | PartState::Sending) {
+                return Err(StoreError::conflict(format_args!(
+                    "part {key} cannot begin as {}",
+                    part.state.name()
+                )));
+            }
+            if self.parts[..index].iter().any(|other| other.key == key) {
+                return Err(StoreError::part_exists(&key));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What became of a part that was *sending*, or of one still *waiting* that is given up unsent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartVerdict {
     /// The part.
     pub key: PartKey,
-    /// *Sent*, *refused* or *unknown*.
+    /// *Sent*, *refused* or *unknown*; or *waiting* again, when surely nothing was delivered and it
+    /// is to be tried once more.
     pub state: PartState,
     /// The platform's code.
     pub error_code: Option<i64>,
@@ -311,6 +359,26 @@ pub struct PartVerdict {
     pub detail: Option<String>,
     /// When it was known.
     pub at: Timestamp,
+}
+
+impl PartVerdict {
+    /// Whether a part in this state can become what the verdict says.
+    pub(crate) fn check(&self, before: PartState) -> Result<(), StoreError> {
+        let possible = match before {
+            PartState::Sending => self.state != PartState::Sending,
+            PartState::Waiting => self.state == PartState::Refused,
+            PartState::Sent | PartState::Refused | PartState::Unknown => false,
+        };
+        if possible {
+            return Ok(());
+        }
+        Err(StoreError::conflict(format_args!(
+            "part {} is {} and cannot become {}",
+            self.key,
+            before.name(),
+            self.state.name()
+        )))
+    }
 }
 
 /// A page of pushes in the order of acceptance.
@@ -335,6 +403,16 @@ pub struct Filter {
     pub after: PushId,
     /// At most so many, the newest of them; `None` is all.
     pub limit: Option<usize>,
+}
+
+impl Filter {
+    /// Whether this push is asked for. The limit is not looked at.
+    pub(crate) fn matches(&self, push: &StoredPush) -> bool {
+        self.state.is_none_or(|state| state == push.state)
+            && self.user.as_ref().is_none_or(|user| *user == push.user)
+            && self.since.is_none_or(|since| push.received_at >= since)
+            && push.id > self.after
+    }
 }
 
 /// Everything kept about one push.
@@ -380,6 +458,37 @@ pub enum StoreError {
     /// The push, run or part does not exist, or is not in the state that the call needs.
     #[error("{0}")]
     Conflict(Arc<str>),
+}
+
+impl StoreError {
+    pub(crate) fn conflict(what: fmt::Arguments<'_>) -> Self {
+        Self::Conflict(what.to_string().into())
+    }
+
+    fn not_open(push: PushId, run: Option<u32>) -> Self {
+        match run {
+            Some(run) => Self::conflict(format_args!("run {run} of push {push} is not open")),
+            None => Self::conflict(format_args!("push {push} is not open")),
+        }
+    }
+
+    fn not_replayable(push: PushId) -> Self {
+        Self::conflict(format_args!(
+            "push {push} is neither dead nor done, so it cannot be handled again"
+        ))
+    }
+
+    fn no_part(key: &PartKey) -> Self {
+        Self::conflict(format_args!("there is no part {key}"))
+    }
+
+    fn part_exists(key: &PartKey) -> Self {
+        Self::conflict(format_args!("part {key} is recorded already"))
+    }
+
+    fn part_not_waiting(key: &PartKey, state: PartState) -> Self {
+        Self::conflict(format_args!("part {key} is {}, not waiting", state.name()))
+    }
 }
 
 /// Room for one push in the writer's queue, taken within the request's budget.

@@ -1,0 +1,453 @@
+//! The state machine of a push's life as plain data: no lock, no I/O, time is an argument.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
+
+use crate::clock::Timestamp;
+use crate::id::PushId;
+use crate::protocol::push::Kind;
+use crate::store::seen::Seen;
+use crate::store::{
+    Accepted, Attempt, Filter, LaneKey, NewPush, Next, Page, Part, PartKey, PartState, PartVerdict,
+    PushState, SEEN_CAP, SEEN_RETENTION, Settlement, StoreError, StoredPush, Story,
+};
+
+/// Bytes that a push costs besides its body, roughly.
+const PUSH_OVERHEAD_BYTES: usize = 512;
+
+/// What the model may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Finished pushes that are kept for looking at.
+    pub done: usize,
+    /// Bytes of everything kept; beyond that, new pushes are refused.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// For a server: the last 10,000 finished pushes, 1 GiB in all.
+    pub const SERVER: Self = Self {
+        done: 10_000,
+        bytes: 1 << 30,
+    };
+    /// For comparing: nothing is ever dropped.
+    pub const NONE: Self = Self {
+        done: usize::MAX,
+        bytes: usize::MAX,
+    };
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    push: StoredPush,
+    attempts: Vec<(u32, Attempt)>,
+    parts: BTreeMap<(u32, u32), Part>,
+}
+
+impl Row {
+    /// Whether nothing about this push waits for anybody: it may be dropped one day.
+    fn is_finished(&self) -> bool {
+        let is_final = |part: &Part| matches!(part.state, PartState::Sent | PartState::Refused);
+        self.push.state == PushState::Done && self.parts.values().all(is_final)
+    }
+
+    fn cost(&self) -> usize {
+        let parts = self.parts.values().map(|part| part.message.len());
+        PUSH_OVERHEAD_BYTES + self.push.body.len() + parts.sum::<usize>()
+    }
+}
+
+/// Every push and what became of it. What [`super::MemoryInbox`] holds, and what every other store
+/// is compared with.
+#[derive(Debug, Clone)]
+pub struct Model {
+    limits: Limits,
+    last: PushId,
+    seen: Seen,
+    rows: BTreeMap<PushId, Row>,
+    pending: BTreeSet<PushId>,
+    retry: BTreeSet<(Timestamp, PushId)>,
+    waiting: BTreeSet<PartKey>,
+    spilled: HashMap<LaneKey, BTreeSet<PushId>>,
+    finished: VecDeque<PushId>,
+    bytes: usize,
+}
+
+impl Model {
+    /// An empty store.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            last: PushId::ZERO,
+            seen: Seen::new(SEEN_RETENTION, SEEN_CAP),
+            rows: BTreeMap::new(),
+            pending: BTreeSet::new(),
+            retry: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            spilled: HashMap::new(),
+            finished: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    /// The newest id handed out.
+    pub const fn newest(&self) -> PushId {
+        self.last
+    }
+
+    /// Stores a push, or recognises a repeat.
+    ///
+    /// # Errors
+    /// [`StoreError::Refusing`] when the limit of bytes is reached.
+    pub fn accept(&mut self, push: NewPush, now: Timestamp) -> Result<Accepted, StoreError> {
+        self.seen.expire(now);
+        if let Some(first) = self.seen.find(&push.key) {
+            if let Some(row) = self.rows.get_mut(&first) {
+                row.push.repeats = row.push.repeats.saturating_add(1);
+            }
+            return Ok(Accepted::Repeat(first));
+        }
+        if self.bytes >= self.limits.bytes {
+            let limit = self.limits.bytes;
+            return Err(StoreError::Refusing(
+                format!("it holds {limit} bytes, all it may").into(),
+            ));
+        }
+        let id = PushId::next(self.last, now);
+        self.last = id;
+        self.seen.insert(push.key, id, now);
+        self.insert(stored(id, push));
+        Ok(Accepted::Stored(id))
+    }
+
+    fn insert(&mut self, push: StoredPush) {
+        let id = push.id;
+        if push.state == PushState::Pending {
+            self.pending.insert(id);
+        }
+        let row = Row {
+            push,
+            attempts: Vec::new(),
+            parts: BTreeMap::new(),
+        };
+        self.bytes += row.cost();
+        self.rows.insert(id, row);
+    }
+
+    /// Pushes in state *pending* above `after`.
+    pub fn pending(&self, after: PushId, limit: usize) -> Page {
+        let above = self.pending.range(after_id(after)..).take(limit);
+        let pushes: Vec<_> = above.filter_map(|id| self.push(*id)).collect();
+        let upto = match pushes.last() {
+            Some(last) if pushes.len() == limit => last.id,
+            _ if limit == 0 => after,
+            _ => self.last.max(after),
+        };
+        Page { pushes, upto }
+    }
+
+    /// Pushes in state *retry* whose time has come.
+    pub fn due(&self, now: Timestamp, limit: usize) -> Vec<StoredPush> {
+        let come = self.retry.iter().take_while(|(at, _)| *at <= now);
+        come.take(limit)
+            .filter_map(|(_, id)| self.push(*id))
+            .collect()
+    }
+
+    /// Parts in state *waiting* above `after`.
+    pub fn waiting(&self, after: Option<PartKey>, limit: usize) -> Vec<Part> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let above = self.waiting.range((from, Bound::Unbounded));
+        above.take(limit).filter_map(|key| self.part(key)).collect()
+    }
+
+    /// The parts of one run.
+    pub fn parts(&self, push: PushId, run: u32) -> Vec<Part> {
+        let row = self.rows.get(&push);
+        row.map(|row| {
+            let of_run = row.parts.range((run, 0)..=(run, u32::MAX));
+            of_run.map(|(_, part)| part.clone()).collect()
+        })
+        .unwrap_or_default()
+    }
+
+    /// Puts pushes aside.
+    pub fn spill(&mut self, lane: LaneKey, pushes: Vec<PushId>) {
+        self.spilled.entry(lane).or_default().extend(pushes);
+    }
+
+    /// Takes the oldest pushes of a lane that were put aside, leaving out what is no longer open.
+    pub fn unspill(&mut self, lane: &LaneKey, limit: usize) -> Vec<StoredPush> {
+        let Some(ids) = self.spilled.get_mut(lane) else {
+            return Vec::new();
+        };
+        let open = |id| {
+            let push = self.rows.get(&id).map(|row| &row.push);
+            push.filter(|push| push.state.is_open()).cloned()
+        };
+        let found = std::iter::from_fn(|| ids.pop_first())
+            .filter_map(open)
+            .take(limit)
+            .collect();
+        if ids.is_empty() {
+            self.spilled.remove(lane);
+        }
+        found
+    }
+
+    /// Counts a start.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the push is not open.
+    pub fn start(&mut self, push: PushId) -> Result<(), StoreError> {
+        let row = self.open_row(push, None)?;
+        row.push.starts = row.push.starts.saturating_add(1);
+        Ok(())
+    }
+
+    /// Ends an attempt: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the run is not open, or an attempt or part is there already.
+    pub fn settle(&mut self, settlement: Settlement) -> Result<(), StoreError> {
+        settlement.check()?;
+        let Settlement {
+            push: id,
+            run,
+            next,
+            attempt,
+            parts,
+        } = settlement;
+        let row = self.open_row(id, Some(run))?;
+        let recorded = |(of, known): &(u32, Attempt)| *of == run && known.number == attempt.number;
+        if row.attempts.iter().any(recorded) {
+            return Err(StoreError::conflict(format_args!(
+                "attempt {} of push {id} is recorded already",
+                attempt.number
+            )));
+        }
+        if let Some(part) = parts
+            .iter()
+            .find(|part| row.parts.contains_key(&(run, part.key.ordinal)))
+        {
+            return Err(StoreError::part_exists(&part.key));
+        }
+        let before = (row.push.state, row.push.retry_at);
+        row.attempts.push((run, attempt));
+        row.push.attempts = row.push.attempts.saturating_add(1);
+        row.push.starts = 0;
+        follow(&mut row.push, next);
+        let after = (row.push.state, row.push.retry_at);
+        self.move_push(id, before, after);
+        for part in parts {
+            self.insert_part(part);
+        }
+        self.retire(id);
+        Ok(())
+    }
+
+    /// Makes a part *sending*.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the part is past *waiting*, or new and its push not open.
+    pub fn mark_sending(&mut self, part: Part) -> Result<(), StoreError> {
+        let key = part.key;
+        let known = self.rows.get_mut(&key.push);
+        if let Some(known) = known.and_then(|row| row.parts.get_mut(&(key.run, key.ordinal))) {
+            if known.state != PartState::Waiting {
+                return Err(StoreError::part_not_waiting(&key, known.state));
+            }
+            known.state = PartState::Sending;
+            known.changed_at = part.changed_at;
+            self.waiting.remove(&key);
+            return Ok(());
+        }
+        self.open_row(key.push, Some(key.run))?;
+        self.insert_part(Part {
+            state: PartState::Sending,
+            ..part
+        });
+        Ok(())
+    }
+
+    /// Records what became of a part.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the part is not in a state that can become this.
+    pub fn record(&mut self, verdict: PartVerdict) -> Result<(), StoreError> {
+        let key = verdict.key;
+        let row = self.rows.get_mut(&key.push);
+        let part = row
+            .and_then(|row| row.parts.get_mut(&(key.run, key.ordinal)))
+            .ok_or_else(|| StoreError::no_part(&key))?;
+        verdict.check(part.state)?;
+        part.state = verdict.state;
+        part.error_code = verdict.error_code;
+        part.rid = verdict.rid;
+        part.detail = verdict.detail;
+        part.changed_at = verdict.at;
+        if part.state == PartState::Waiting {
+            self.waiting.insert(key);
+        } else {
+            self.waiting.remove(&key);
+            self.retire(key.push);
+        }
+        Ok(())
+    }
+
+    /// Handles a push again.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is neither *dead* nor *done*.
+    pub fn replay(&mut self, push: PushId) -> Result<(), StoreError> {
+        let row = self
+            .rows
+            .get_mut(&push)
+            .filter(|row| matches!(row.push.state, PushState::Dead | PushState::Done));
+        let Some(row) = row else {
+            return Err(StoreError::not_replayable(push));
+        };
+        row.push.state = PushState::Pending;
+        row.push.run = row.push.run.saturating_add(1);
+        row.push.starts = 0;
+        row.push.attempts = 0;
+        row.push.retry_at = None;
+        row.push.reason = None;
+        self.pending.insert(push);
+        Ok(())
+    }
+
+    /// Lists pushes, oldest first.
+    pub fn list(&self, filter: &Filter) -> Vec<StoredPush> {
+        let newest_first = self.rows.range(after_id(filter.after)..).rev();
+        let matching = newest_first.filter(|(_, row)| filter.matches(&row.push));
+        let limit = filter.limit.unwrap_or(usize::MAX);
+        let mut found: Vec<_> = matching
+            .take(limit)
+            .map(|(_, row)| row.push.clone())
+            .collect();
+        found.reverse();
+        found
+    }
+
+    /// Everything kept about one push.
+    pub fn story(&self, push: PushId) -> Option<Story> {
+        let row = self.rows.get(&push)?;
+        Some(Story {
+            push: row.push.clone(),
+            attempts: row.attempts.clone(),
+            parts: row.parts.values().cloned().collect(),
+        })
+    }
+
+    /// What a process finds that starts after a crash: what was *sending* is *unknown*, and what was
+    /// put aside is simply pending.
+    pub fn recover(&mut self, now: Timestamp) {
+        self.spilled.clear();
+        let parts = self
+            .rows
+            .values_mut()
+            .flat_map(|row| row.parts.values_mut());
+        for part in parts.filter(|part| part.state == PartState::Sending) {
+            part.state = PartState::Unknown;
+            part.detail = Some(crate::store::ENDED_WHILE_SENDING.into());
+            part.changed_at = now;
+        }
+    }
+
+    fn push(&self, id: PushId) -> Option<StoredPush> {
+        self.rows.get(&id).map(|row| row.push.clone())
+    }
+
+    fn part(&self, key: &PartKey) -> Option<Part> {
+        let row = self.rows.get(&key.push)?;
+        row.parts.get(&(key.run, key.ordinal)).cloned()
+    }
+
+    fn open_row(&mut self, push: PushId, run: Option<u32>) -> Result<&mut Row, StoreError> {
+        self.rows
+            .get_mut(&push)
+            .filter(|row| row.push.state.is_open() && run.is_none_or(|run| run == row.push.run))
+            .ok_or_else(|| StoreError::not_open(push, run))
+    }
+
+    fn insert_part(&mut self, part: Part) {
+        let key = part.key;
+        if part.state == PartState::Waiting {
+            self.waiting.insert(key);
+        }
+        if let Some(row) = self.rows.get_mut(&key.push) {
+            self.bytes += part.message.len();
+            row.parts.insert((key.run, key.ordinal), part);
+        }
+    }
+
+    fn move_push(
+        &mut self,
+        id: PushId,
+        before: (PushState, Option<Timestamp>),
+        after: (PushState, Option<Timestamp>),
+    ) {
+        match before {
+            (PushState::Pending, _) => drop(self.pending.remove(&id)),
+            (PushState::Retry, Some(at)) => drop(self.retry.remove(&(at, id))),
+            _ => {}
+        }
+        if let (PushState::Retry, Some(at)) = after {
+            self.retry.insert((at, id));
+        }
+    }
+
+    /// Lets a push that is finished go when there are too many of them.
+    fn retire(&mut self, id: PushId) {
+        if self.rows.get(&id).is_some_and(Row::is_finished) {
+            self.finished.push_back(id);
+        }
+        while self.finished.len() > self.limits.done {
+            let Some(oldest) = self.finished.pop_front() else {
+                return;
+            };
+            // It may have been replayed since.
+            if self.rows.get(&oldest).is_some_and(Row::is_finished)
+                && let Some(row) = self.rows.remove(&oldest)
+            {
+                self.bytes -= row.cost();
+            }
+        }
+    }
+}
+
+const fn after_id(id: PushId) -> PushId {
+    PushId(id.0.saturating_add(1))
+}
+
+fn stored(id: PushId, push: NewPush) -> StoredPush {
+    StoredPush {
+        id,
+        account: push.account,
+        user: push.user,
+        kind: push.kind,
+        key: push.key,
+        body: push.body,
+        received_at: push.received_at,
+        verified: push.verified.to_owned(),
+        state: match push.kind {
+            Kind::Malformed => PushState::Malformed,
+            Kind::Message | Kind::Event | Kind::Notice => PushState::Pending,
+        },
+        run: 1,
+        starts: 0,
+        attempts: 0,
+        retry_at: None,
+        reason: push.malformed,
+        repeats: 0,
+    }
+}
+
+fn follow(push: &mut StoredPush, next: Next) {
+    (push.state, push.retry_at, push.reason) = match next {
+        Next::Done => (PushState::Done, None, None),
+        Next::Retry { at, reason } => (PushState::Retry, Some(at), Some(reason)),
+        Next::Dead { reason } => (PushState::Dead, None, Some(reason)),
+    };
+}
