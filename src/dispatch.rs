@@ -1,1 +1,116 @@
 //! From a stored push to a delivered reply: lanes, routes, attempts, outbox.
+//!
+//! [`Router`] says which handler a push goes to, [`Engine`] takes pushes out of the inbox and runs
+//! them: one user's pushes one after another, users in parallel, everything bounded. What a handler
+//! returns is committed together with its outcome before the first byte of it leaves.
+
+use std::time::Duration;
+
+//TMP mod attempt;
+//TMP mod engine;
+mod error;
+//TMP mod extract;
+//TMP mod handler;
+//TMP mod intake;
+mod lane;
+//TMP mod live;
+//TMP mod machine;
+//TMP mod outbox;
+//TMP mod router;
+mod runtime;
+//TMP mod settle;
+
+//TMP pub use attempt::{Attempts, ScheduleError};
+//TMP pub use engine::{Engine, EngineError, EngineParts, Replays, Stopped};
+pub use error::Error;
+//TMP pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
+//TMP pub use handler::{Handler, IntoReply};
+//TMP pub use live::{Reply, SendError};
+//TMP pub use outbox::Courier;
+//TMP pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
+
+/// Handlers that run at the same time.
+pub const HANDLERS: usize = 256;
+/// How long a handler may take before its attempt counts as failed.
+pub const HANDLER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Starts without an outcome after which a push is given up: it may be killing the process.
+pub const MAX_STARTS: u32 = 5;
+/// How long a push that is to be tried again keeps its user's next pushes waiting, at most.
+pub const LANE_HOLD: Duration = Duration::from_secs(5);
+/// Pushes of one user kept in memory; further ones are put aside in the store.
+pub const LANE_PUSHES: usize = 64;
+/// Pushes of all users kept in memory.
+pub const PUSHES_IN_MEMORY: usize = 4_096;
+/// Bytes of their bodies, about: a page of pushes that is being read may come on top.
+pub const BYTES_IN_MEMORY: usize = 32 << 20;
+/// Messages being handed to the platform at the same time.
+pub const SENDS: usize = 16;
+/// How long a message that surely was not sent is tried again.
+pub const SEND_PATIENCE: Duration = Duration::from_secs(60);
+/// Commits and deliveries that may be under way before no further handler is started.
+pub const OPEN_WORK: usize = 2_048;
+/// How long a stop waits for running handlers and open sends.
+pub const STOP_GRACE: Duration = Duration::from_secs(25);
+/// Threads that run handlers.
+pub const HANDLER_THREADS: usize = 4;
+/// Threads that run handlers, with the replacements of those that are blocked.
+pub const MAX_HANDLER_THREADS: usize = 64;
+/// How long a handler may keep its thread without awaiting before the thread is replaced.
+pub const BLOCKED_AFTER: Duration = Duration::from_millis(500);
+
+/// How pushes are dispatched. Every bound of this room is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Handlers that run at the same time; 1 or more. Default [`HANDLERS`].
+    pub handlers: usize,
+    /// How long a handler may take. Default [`HANDLER_TIMEOUT`].
+    pub handler_timeout: Duration,
+    /// After how long a failed push is tried again, when its router does not say. Default [`Attempts::default`].
+    //TMP pub attempts: Attempts,
+    /// Starts without an outcome after which a push is given up; 1 or more. Default [`MAX_STARTS`].
+    pub max_starts: u32,
+    /// A retry that is due within this time holds its user's lane; a later one lets it go on. Default [`LANE_HOLD`].
+    pub lane_hold: Duration,
+    /// Pushes of one user kept in memory; 1 or more. Default [`LANE_PUSHES`].
+    pub lane_pushes: usize,
+    /// Pushes of all users kept in memory; 1 or more. Default [`PUSHES_IN_MEMORY`].
+    pub pushes_in_memory: usize,
+    /// Bytes of their bodies. Default [`BYTES_IN_MEMORY`].
+    pub bytes_in_memory: usize,
+    /// Messages being handed to the platform at the same time; 1 or more. Default [`SENDS`].
+    pub sends: usize,
+    /// How long a message that surely was not sent is tried again. Default [`SEND_PATIENCE`].
+    pub send_patience: Duration,
+    /// Commits and deliveries under way before no further handler is started. Default [`OPEN_WORK`].
+    pub open_work: usize,
+    /// How long a stop waits for running handlers and open sends. Default [`STOP_GRACE`].
+    pub stop_grace: Duration,
+    /// Threads that run handlers; 1 or more. Default [`HANDLER_THREADS`].
+    pub handler_threads: usize,
+    /// The same with the replacements of blocked ones. Default [`MAX_HANDLER_THREADS`].
+    pub max_handler_threads: usize,
+    /// How long a handler may keep its thread without awaiting. Default [`BLOCKED_AFTER`].
+    pub blocked_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            handlers: HANDLERS,
+            handler_timeout: HANDLER_TIMEOUT,
+            //TMP attempts: Attempts::default(),
+            max_starts: MAX_STARTS,
+            lane_hold: LANE_HOLD,
+            lane_pushes: LANE_PUSHES,
+            pushes_in_memory: PUSHES_IN_MEMORY,
+            bytes_in_memory: BYTES_IN_MEMORY,
+            sends: SENDS,
+            send_patience: SEND_PATIENCE,
+            open_work: OPEN_WORK,
+            stop_grace: STOP_GRACE,
+            handler_threads: HANDLER_THREADS,
+            max_handler_threads: MAX_HANDLER_THREADS,
+            blocked_after: BLOCKED_AFTER,
+        }
+    }
+}

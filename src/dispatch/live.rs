@@ -1,0 +1,305 @@
+//! An attempt under way: what it has said so far, and the extractor that says more.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::dispatch::outbox::Outbox;
+use crate::id::{AppId, OpenId};
+use crate::protocol::message::{Message, MessageError};
+use crate::store::{Part, PartKey, PartState, StoreError, StoredPush};
+
+/// Messages that one run of a push may say. The platform itself takes far fewer in a window.
+pub(crate) const MAX_PARTS: u32 = 100;
+
+/// The exact body of a customer message.
+///
+/// # Errors
+/// What is wrong with the message: the platform would refuse it.
+pub(crate) fn encode(message: &Message, to: &OpenId) -> Result<Bytes, MessageError> {
+    message.check()?;
+    Ok(message.to_json(to).into())
+}
+
+/// What the engine and the handler's side of an attempt share.
+pub(crate) struct Live {
+    key: PartKey,
+    account: AppId,
+    to: OpenId,
+    /// When the handlers' threads took it up, in milliseconds + 1 of the monotonic clock; 0 before.
+    begun: AtomicU64,
+    route: OnceLock<Arc<str>>,
+    /// What earlier attempts of this run have said.
+    recorded: Vec<Part>,
+    said: Mutex<Said>,
+    /// One message at a time, in order. Held by a send until its answer is here.
+    turn: Arc<Semaphore>,
+    outbox: Arc<Outbox>,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    /// The ordinal of the next message.
+    next: u32,
+    /// Whether a message of this run may have left.
+    spoke: bool,
+    /// Whether the attempt has ended.
+    closed: bool,
+}
+
+impl Live {
+    pub(crate) fn new(push: &StoredPush, recorded: Vec<Part>, outbox: &Arc<Outbox>) -> Arc<Self> {
+        let said = Said {
+            spoke: !recorded.is_empty(),
+            ..Said::default()
+        };
+        Arc::new(Self {
+            key: PartKey {
+                push: push.id,
+                run: push.run,
+                ordinal: 0,
+            },
+            account: push.account.clone(),
+            to: push.user.clone(),
+            begun: AtomicU64::new(0),
+            route: OnceLock::new(),
+            recorded,
+            said: Mutex::new(said),
+            turn: Arc::new(Semaphore::new(1)),
+            outbox: Arc::clone(outbox),
+        })
+    }
+
+    pub(crate) fn account(&self) -> &AppId {
+        &self.account
+    }
+
+    pub(crate) fn to(&self) -> &OpenId {
+        &self.to
+    }
+
+    /// The handlers' threads take it up now.
+    pub(crate) fn begin(&self, now: Duration) {
+        let milliseconds = u64::try_from(now.as_millis()).unwrap_or(u64::MAX - 1);
+        self.begun.store(milliseconds + 1, Ordering::Release);
+    }
+
+    /// When they took it up.
+    pub(crate) fn begun(&self) -> Option<Duration> {
+        let milliseconds = self.begun.load(Ordering::Acquire).checked_sub(1)?;
+        Some(Duration::from_millis(milliseconds))
+    }
+
+    /// Notes the route that won.
+    pub(crate) fn routed(&self, name: impl Into<Arc<str>>) {
+        self.route.get_or_init(|| name.into());
+    }
+
+    /// The route that won, if the attempt came so far.
+    pub(crate) fn route(&self) -> &str {
+        self.route.get().map_or("-", |name| name)
+    }
+
+    /// Ends the attempt: from now on nothing more is said in its name.
+    pub(crate) fn close(&self) {
+        self.said().closed = true;
+    }
+
+    /// Whether a message of this run may have left already.
+    pub(crate) fn spoke(&self) -> bool {
+        self.said().spoke
+    }
+
+    /// Whether a send is under way. Only for a closed attempt: then none is begun any more.
+    pub(crate) fn is_speaking(&self) -> bool {
+        self.turn.available_permits() == 0
+    }
+
+    /// Waits until no send is under way.
+    pub(crate) async fn silence(&self) {
+        // The semaphore is never closed.
+        drop(self.turn.acquire().await);
+    }
+
+    /// The parts that a settlement holds: what the handler returned, after what it has sent, without
+    /// what an earlier attempt has said under the same ordinal. `None`: more than a push may say.
+    pub(crate) fn parts(&self, messages: Vec<Bytes>) -> Option<Vec<Part>> {
+        let first = self.said().next;
+        let last = first.checked_add(u32::try_from(messages.len()).ok()?)?;
+        if last > MAX_PARTS {
+            return None;
+        }
+        let parts = (first..)
+            .zip(messages)
+            .filter(|(ordinal, _)| self.recorded(*ordinal).is_none())
+            .map(|(ordinal, message)| self.part(ordinal, message, PartState::Waiting))
+            .collect();
+        Some(parts)
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn recorded(&self, ordinal: u32) -> Option<&Part> {
+        self.recorded
+            .iter()
+            .find(|part| part.key.ordinal == ordinal)
+    }
+
+    fn part(&self, ordinal: u32, message: Bytes, state: PartState) -> Part {
+        Part {
+            key: PartKey {
+                ordinal,
+                ..self.key
+            },
+            account: self.account.clone(),
+            to: self.to.clone(),
+            message,
+            state,
+            error_code: None,
+            rid: None,
+            detail: None,
+            changed_at: self.outbox.now(),
+        }
+    }
+
+    /// Takes the next ordinal, while the attempt runs.
+    fn claim(&self) -> Result<u32, SendError> {
+        let mut said = self.said();
+        if said.closed {
+            return Err(SendError::Ended);
+        }
+        if said.next >= MAX_PARTS {
+            return Err(SendError::TooMany);
+        }
+        let ordinal = said.next;
+        said.next += 1;
+        said.spoke = true;
+        Ok(ordinal)
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("push", &self.key.push)
+            .field("run", &self.key.run)
+            .field("route", &self.route())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Says something while the handler still runs: each message is delivered before `send` returns.
+///
+/// Messages go one after another, in the order of the calls. They are numbered: when the process
+/// dies and the push runs again, the k-th `send` is not sent again but gets the recorded result.
+/// After a first `send` a failing handler is **not** tried again: the second answer must not go on
+/// where the first one stopped.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    live: Arc<Live>,
+}
+
+/// Why a message was not surely delivered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The message cannot be sent as it is; nothing was sent.
+    #[error("the message cannot be sent: {0}")]
+    Message(#[from] MessageError),
+    /// The platform refused it, or it could not be handed over for a long time.
+    #[error("the message was not delivered: {detail}")]
+    Refused {
+        /// The platform's code, if it was the platform.
+        code: Option<i64>,
+        /// Why, for people.
+        detail: String,
+    },
+    /// The platform's answer was not seen: the user may have got it. It is not sent again.
+    #[error("whether the message was delivered is not known: {detail}")]
+    Unknown {
+        /// Why, for people.
+        detail: String,
+    },
+    /// The store did not take the message, so it was not sent.
+    #[error("the message was not stored, and not sent")]
+    Store(#[source] StoreError),
+    /// The handler's attempt has ended, or timed out: nothing is said in its name any more.
+    #[error("the attempt has ended; nothing more can be sent in its name")]
+    Ended,
+    /// One run of a push may say no more than that.
+    #[error("a push may be answered with {MAX_PARTS} messages, not more")]
+    TooMany,
+}
+
+impl Reply {
+    pub(crate) fn new(live: &Arc<Live>) -> Self {
+        Self {
+            live: Arc::clone(live),
+        }
+    }
+
+    /// Sends a message to the user of the push, and waits until the platform has taken it.
+    ///
+    /// Dropping the future does not take the message back.
+    ///
+    /// # Errors
+    /// [`SendError`] says whether the message may have been delivered.
+    pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
+        let message = encode(&message.into(), &self.live.to)?;
+        let turn = Arc::clone(&self.live.turn).acquire_owned().await;
+        let turn = turn.map_err(|_| SendError::Ended)?;
+        let ordinal = self.live.claim()?;
+        if let Some(part) = self.live.recorded(ordinal) {
+            return verdict(part.state, part.error_code, part.detail.clone());
+        }
+        let part = self.live.part(ordinal, message, PartState::Sending);
+        self.hand_over(part, turn).await
+    }
+
+    /// On the engine's side, so that a dropped handler does not drop a send in the middle.
+    async fn hand_over(&self, part: Part, turn: OwnedSemaphorePermit) -> Result<(), SendError> {
+        let (tell, told) = oneshot::channel();
+        let outbox = Arc::clone(&self.live.outbox);
+        let handle = outbox.handle().clone();
+        handle.spawn(async move {
+            let said = outbox.say(part).await;
+            drop(turn);
+            let (told, record) = match said {
+                Ok((verdict, record)) => (Ok(verdict), Some(record)),
+                Err(error) => (Err(error), None),
+            };
+            // A handler that was dropped does not listen any more.
+            drop(tell.send(told));
+            if let Some(Err(error)) = match record {
+                Some(record) => Some(record.await),
+                None => None,
+            } {
+                tracing::error!(%error, "What became of a message was not stored.");
+            }
+        });
+        match told.await {
+            Ok(Ok(said)) => verdict(said.state, said.error_code, said.detail),
+            Ok(Err(error)) => Err(SendError::Store(error)),
+            Err(_) => Err(SendError::Unknown {
+                detail: "the process is ending".to_owned(),
+            }),
+        }
+    }
+}
+
+fn verdict(state: PartState, code: Option<i64>, detail: Option<String>) -> Result<(), SendError> {
+    let detail = detail.unwrap_or_default();
+    match state {
+        PartState::Sent => Ok(()),
+        PartState::Refused => Err(SendError::Refused { code, detail }),
+        PartState::Waiting | PartState::Sending | PartState::Unknown => {
+            Err(SendError::Unknown { detail })
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What is wrong with routes, all of it at once, at start.
+
+use std::collections::HashMap;
+use std::collections::hash_map;
+use std::fmt;
+use std::panic::Location;
+
+use regex::Regex;
+
+use super::{Plan, Router, Rule};
+use crate::dispatch::attempt::ScheduleError;
+
+/// Why a route cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouteError {
+    /// Another route takes everything that this one could take.
+    #[error("{route} at {at} can never win: {winner} at {winner_at} takes the same pushes")]
+    NeverWins {
+        /// The route's name.
+        route: String,
+        /// Where it stands.
+        at: &'static Location<'static>,
+        /// The route that wins.
+        winner: String,
+        /// Where that stands.
+        winner_at: &'static Location<'static>,
+    },
+    /// An empty text or menu key.
+    #[error("{route} at {at} can never win: it is empty")]
+    Empty {
+        /// The route's name.
+        route: String,
+        /// Where it stands.
+        at: &'static Location<'static>,
+    },
+    /// The pattern is no regular expression, or one that would need too much memory.
+    #[error("{route} at {at} has a pattern that cannot be read: {source}")]
+    Pattern {
+        /// The route's name.
+        route: String,
+        /// Where it stands.
+        at: &'static Location<'static>,
+        /// What is wrong with it.
+        source: regex::Error,
+    },
+    /// The times of a layer cannot be read.
+    #[error("the attempts at {at} cannot be read: {source}")]
+    Schedule {
+        /// Where the layer stands.
+        at: &'static Location<'static>,
+        /// What is wrong with them.
+        source: ScheduleError,
+    },
+}
+
+/// Everything that is wrong with a router, in the order of registration.
+#[derive(Debug, Clone)]
+pub struct RouteErrors(Vec<RouteError>);
+
+impl RouteErrors {
+    /// Each of them; at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &RouteError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for RouteErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the routes cannot be used:")?;
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
+    }
+}
+
+impl std::error::Error for RouteErrors {}
+
+impl<S> Router<S> {
+    pub(super) fn plan(&self) -> Result<Plan, RouteErrors> {
+        let mut plan = Plan::default();
+        let mut faults = self.faults.clone();
+        let mut seen = HashMap::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let route = entry.rule.name();
+            let at = entry.at;
+            match seen.entry(route.clone()) {
+                hash_map::Entry::Occupied(winner) => {
+                    let winner_at = *winner.get();
+                    faults.push(RouteError::NeverWins {
+                        winner: route.clone(),
+                        route,
+                        at,
+                        winner_at,
+                    });
+                    continue;
+                }
+                hash_map::Entry::Vacant(place) => place.insert(at),
+            };
+            if let Err(fault) = plan.add(&entry.rule, index, at) {
+                faults.push(fault);
+            }
+        }
+        match faults.is_empty() {
+            true => Ok(plan),
+            false => Err(RouteErrors(faults)),
+        }
+    }
+}
+
+impl Plan {
+    fn add(
+        &mut self,
+        rule: &Rule,
+        index: usize,
+        at: &'static Location<'static>,
+    ) -> Result<(), RouteError> {
+        match rule {
+            Rule::Exact(text) | Rule::Click(text) | Rule::Pattern(text) if text.is_empty() => {
+                return Err(RouteError::Empty {
+                    route: rule.name(),
+                    at,
+                });
+            }
+            Rule::Exact(text) => drop(self.exact.insert(text.clone(), index)),
+            Rule::Click(key) => drop(self.clicks.insert(key.clone(), index)),
+            Rule::Pattern(text) => {
+                let regex = Regex::new(text).map_err(|source| RouteError::Pattern {
+                    route: rule.name(),
+                    at,
+                    source,
+                })?;
+                self.patterns.push((regex, index));
+            }
+            Rule::Typed { fits, .. } => self.typed.push((*fits, index)),
+            Rule::Unknown => self.unknown = Some(index),
+            Rule::Fallback => self.fallback = Some(index),
+        }
+        Ok(())
+    }
+}
