@@ -6,28 +6,28 @@
 
 use std::time::Duration;
 
-//TMP mod attempt;
-//TMP mod engine;
+mod attempt;
+mod engine;
 mod error;
-//TMP mod extract;
-//TMP mod handler;
-//TMP mod intake;
+mod extract;
+mod handler;
+mod intake;
 mod lane;
-//TMP mod live;
-//TMP mod machine;
-//TMP mod outbox;
-//TMP mod router;
+mod live;
+mod machine;
+mod outbox;
+mod router;
 mod runtime;
-//TMP mod settle;
+mod settle;
 
-//TMP pub use attempt::{Attempts, ScheduleError};
-//TMP pub use engine::{Engine, EngineError, EngineParts, Replays, Stopped};
+pub use attempt::{Attempts, ScheduleError};
+pub use engine::{Engine, EngineError, EngineParts, Replays, Stopped};
 pub use error::Error;
-//TMP pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
-//TMP pub use handler::{Handler, IntoReply};
-//TMP pub use live::{Reply, SendError};
-//TMP pub use outbox::Courier;
-//TMP pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
+pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
+pub use handler::{Called, Handler, IntoReply};
+pub use live::{Reply, SendError};
+pub use outbox::Courier;
+pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
 
 /// Handlers that run at the same time.
 pub const HANDLERS: usize = 256;
@@ -66,7 +66,7 @@ pub struct Settings {
     /// How long a handler may take. Default [`HANDLER_TIMEOUT`].
     pub handler_timeout: Duration,
     /// After how long a failed push is tried again, when its router does not say. Default [`Attempts::default`].
-    //TMP pub attempts: Attempts,
+    pub attempts: Attempts,
     /// Starts without an outcome after which a push is given up; 1 or more. Default [`MAX_STARTS`].
     pub max_starts: u32,
     /// A retry that is due within this time holds its user's lane; a later one lets it go on. Default [`LANE_HOLD`].
@@ -98,7 +98,7 @@ impl Default for Settings {
         Self {
             handlers: HANDLERS,
             handler_timeout: HANDLER_TIMEOUT,
-            //TMP attempts: Attempts::default(),
+            attempts: Attempts::default(),
             max_starts: MAX_STARTS,
             lane_hold: LANE_HOLD,
             lane_pushes: LANE_PUSHES,

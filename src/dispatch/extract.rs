@@ -123,9 +123,10 @@ impl<S, T: PushType> FromPush<S> for T {
 
 impl<S> FromPush<S> for OpenId {
     fn from_push(context: &Context, _state: &S) -> Result<Self, Rejection> {
-        match context.push().from() {
+        let from = context.push().from();
+        match from.as_str() {
             "" => Err(Rejection::wrong_kind("the push comes from no user")),
-            from => Ok(Self::new(from)),
+            _ => Ok(from.clone()),
         }
     }
 }
@@ -163,7 +164,9 @@ impl<S, T: DeserializeOwned> FromPush<S> for Captures<T> {
         captured::read(context.captures())
             .map(Captures)
             .map_err(|error| {
-                Rejection::new(format!("the pattern's groups are not what is asked for: {error}"))
+                Rejection::new(format!(
+                    "the pattern's groups are not what is asked for: {error}"
+                ))
             })
     }
 }

@@ -88,6 +88,12 @@ impl Lanes {
         pushes.min(bytes / PLANNED_BODY_BYTES + 1)
     }
 
+    /// The room there is when nothing is in memory.
+    pub(crate) fn most_room(&self) -> usize {
+        let by_bytes = self.bounds.bytes / PLANNED_BODY_BYTES + 1;
+        self.bounds.pushes.min(by_bytes)
+    }
+
     /// Sets room aside for a read of at most `limit` pushes.
     pub(crate) fn promise(&mut self, limit: usize) {
         self.promised += limit;

@@ -65,7 +65,9 @@ impl Outbox {
             courier: Arc::clone(courier),
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
-            permits: Arc::new(Semaphore::new(settings.sends.clamp(1, Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(
+                settings.sends.clamp(1, Semaphore::MAX_PERMITS),
+            )),
             patience: settings.send_patience,
             handle: tokio::runtime::Handle::current(),
         })
@@ -112,17 +114,19 @@ impl Outbox {
         let mut records = Vec::with_capacity(parts.len());
         let mut closed: Option<i64> = None;
         for part in parts {
-            // First the permit: a part that waits for one is *waiting*, and after a crash still is.
-            let permit = match permit.take() {
-                Some(permit) => Some(permit),
-                None => self.permit().await,
-            };
-            if part.state != PartState::Sending {
-                self.inbox.mark_sending(part.clone()).await?;
-            }
             let verdict = match closed {
                 Some(code) => self.untried(&part, code),
-                None => self.hand_over(&part, permit).await,
+                None => {
+                    // First the permit: a part that waits for one is *waiting*, and after a crash still is.
+                    let permit = match permit.take() {
+                        Some(permit) => Some(permit),
+                        None => self.permit().await,
+                    };
+                    if part.state != PartState::Sending {
+                        self.inbox.mark_sending(part.clone()).await?;
+                    }
+                    self.hand_over(&part, permit).await
+                }
             };
             closed = verdict
                 .error_code

@@ -69,6 +69,9 @@ pub struct Router<S> {
     faults: Vec<RouteError>,
 }
 
+/// Whether a push is of a type.
+type Fits = fn(&Push) -> bool;
+type BoundStart = Box<dyn Fn(&Context) -> Result<Called, Rejection> + Send + Sync>;
 type Start<S> = Box<dyn Fn(&Context, &S) -> Result<Called, Rejection> + Send + Sync>;
 
 struct Entry<S> {
@@ -77,15 +80,12 @@ struct Entry<S> {
     start: Start<S>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 enum Rule {
     Exact(String),
     Click(String),
     Pattern(String),
-    Typed {
-        name: &'static str,
-        fits: fn(&Push) -> bool,
-    },
+    Typed { name: &'static str, fits: Fits },
     Unknown,
     Fallback,
 }
@@ -95,6 +95,7 @@ impl Rule {
     fn name(&self) -> String {
         match self {
             Self::Exact(text) => format!("text {text:?}"),
+            Self::Click(key) if key.is_empty() => "click \"\"".to_owned(),
             Self::Click(key) => format!("click {key}"),
             Self::Pattern(regex) => format!("text /{regex}/"),
             Self::Typed { name, .. } => format!("on {name}"),
@@ -236,7 +237,7 @@ struct Plan {
     exact: HashMap<String, usize>,
     clicks: HashMap<String, usize>,
     patterns: Vec<(Regex, usize)>,
-    typed: Vec<(fn(&Push) -> bool, usize)>,
+    typed: Vec<(Fits, usize)>,
     unknown: Option<usize>,
     fallback: Option<usize>,
 }
@@ -292,7 +293,7 @@ struct Table {
 pub(crate) struct Route {
     name: Arc<str>,
     takes_any_kind: bool,
-    start: Box<dyn Fn(&Context) -> Result<Called, Rejection> + Send + Sync>,
+    start: BoundStart,
 }
 
 impl Route {
@@ -332,7 +333,8 @@ impl Routes {
     /// The name of the route that wins, as attempts record it: `text "帮助"`, `click ORDER`,
     /// `on subscribe`; `None` when nobody takes the push.
     pub fn explain(&self, push: &Push) -> Option<String> {
-        self.find(push).map(|matched| matched.route.name.to_string())
+        self.find(push)
+            .map(|matched| matched.route.name.to_string())
     }
 
     /// The names of all routes, in the order of registration.

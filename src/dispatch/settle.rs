@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::Timestamp;
 use crate::dispatch::attempt::Verdict;
 use crate::dispatch::live::{Live, MAX_PARTS};
-use crate::clock::Timestamp;
 use crate::store::{Attempt, Ended, Next, Part, Settlement, StoredPush};
 
 /// What follows from an attempt's end.
@@ -118,16 +118,21 @@ fn read(verdict: Verdict) -> Reading {
 pub(crate) struct Running {
     pub(crate) push: StoredPush,
     pub(crate) started_at: Timestamp,
-    /// Since it was handed to the handlers' threads; `None` while the store marks the start.
-    pub(crate) under_way: Option<UnderWay>,
+    pub(crate) phase: Phase,
 }
 
-/// The handlers' side of an attempt.
+/// How far an attempt is.
 #[derive(Debug)]
-pub(crate) struct UnderWay {
-    pub(crate) live: Arc<Live>,
-    /// Dropping it cancels the handler.
-    pub(crate) task: async_executor::Task<()>,
-    /// When it was handed over, on the monotonic clock.
-    pub(crate) since: Duration,
+pub(crate) enum Phase {
+    /// The store marks its start.
+    Marking,
+    /// The handlers' threads have it.
+    UnderWay {
+        live: Arc<Live>,
+        /// Dropping it cancels the handler.
+        #[expect(dead_code, reason = "held for its drop")]
+        task: async_executor::Task<()>,
+    },
+    /// It has ended; a send of it is still open.
+    Ending,
 }

@@ -1,1 +1,8 @@
-//! (being written)
+//! The engine over the real in-memory inbox, with handlers as users write them and a courier in
+//! place of the platform.
+
+mod kit;
+mod lanes;
+mod replies;
+mod restarts;
+mod retries;

@@ -127,7 +127,12 @@ mod tests {
 
     #[test]
     fn groups_fill_texts_numbers_names_and_what_may_be_absent() {
-        let all = [("no", "1001"), ("weight", "2.5"), ("unit", "lb"), ("name", "茶")];
+        let all = [
+            ("no", "1001"),
+            ("weight", "2.5"),
+            ("unit", "lb"),
+            ("name", "茶"),
+        ];
         let expected = Query {
             no: 1001,
             weight: 2.5,

@@ -35,7 +35,10 @@ pub enum RouteError {
         at: &'static Location<'static>,
     },
     /// The pattern is no regular expression, or one that would need too much memory.
-    #[error("{route} at {at} has a pattern that cannot be read: {source}")]
+    #[error(
+        "{route} at {at} has a pattern that cannot be read: {}",
+        summary(source)
+    )]
     Pattern {
         /// The route's name.
         route: String,
@@ -52,6 +55,25 @@ pub enum RouteError {
         /// What is wrong with them.
         source: ScheduleError,
     },
+}
+
+impl RouteError {
+    /// The place that is to be changed.
+    fn at(&self) -> &'static Location<'static> {
+        match self {
+            Self::NeverWins { at, .. }
+            | Self::Empty { at, .. }
+            | Self::Pattern { at, .. }
+            | Self::Schedule { at, .. } => at,
+        }
+    }
+}
+
+/// The last line of a pattern's error: those before it draw a picture.
+fn summary(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
 }
 
 /// Everything that is wrong with a router, in the order of registration.
@@ -99,6 +121,10 @@ impl<S> Router<S> {
                 faults.push(fault);
             }
         }
+        faults.sort_by_key(|fault| {
+            let at = fault.at();
+            (at.file(), at.line(), at.column())
+        });
         match faults.is_empty() {
             true => Ok(plan),
             false => Err(RouteErrors(faults)),

@@ -1,0 +1,275 @@
+//! The engine: one task that takes pushes out of the inbox, has them handled, and sends what they say.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Sleep};
+
+use crate::clock::Clock;
+use crate::dispatch::Settings;
+use crate::dispatch::attempt::Finished;
+use crate::dispatch::machine::{Event, Machine, Spoken};
+use crate::dispatch::outbox::Courier;
+use crate::dispatch::router::Routes;
+use crate::dispatch::runtime::{HandlerRuntime, Staffing};
+use crate::id::PushId;
+use crate::metric::Counters;
+use crate::store::{Inbox, StoreError};
+
+/// What an engine works with.
+#[derive(Debug, Clone)]
+pub struct EngineParts {
+    /// Where pushes come from and replies are kept.
+    pub inbox: Arc<dyn Inbox>,
+    /// Who delivers replies.
+    pub courier: Arc<dyn Courier>,
+    /// Who handles what.
+    pub routes: Routes,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where attempts and parts are counted.
+    pub counters: Arc<Counters>,
+    /// The bounds.
+    pub settings: Settings,
+}
+
+/// Why an engine ended without being told to. The process should end: the store is of no use to it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The operating system refused threads for the handlers.
+    #[error("the handlers' threads could not be started")]
+    Threads(#[source] io::Error),
+    /// The store failed: what becomes of pushes can no longer be recorded.
+    #[error("the engine cannot go on: {0}")]
+    Store(#[from] StoreError),
+    /// A task of the engine's panicked, which is a fault of this program.
+    #[error("a task of the engine ended unexpectedly")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// How an engine stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Whether everything under way came to its end within the grace.
+    pub clean: bool,
+    /// Attempts and deliveries that were still under way. The attempts run again at the next start;
+    /// messages that were being sent become *unknown*.
+    pub running: usize,
+}
+
+/// Runs pushes through their handlers. Made once in a process.
+#[derive(Debug)]
+pub struct Engine {
+    parts: EngineParts,
+    runtime: HandlerRuntime,
+    replays: (mpsc::Sender<PushId>, mpsc::Receiver<PushId>),
+}
+
+/// Has pushes handled again.
+#[derive(Debug, Clone)]
+pub struct Replays {
+    inbox: Arc<dyn Inbox>,
+    sender: mpsc::Sender<PushId>,
+}
+
+impl Replays {
+    /// Makes a *dead* or *done* push *pending* again, and tells the engine.
+    ///
+    /// # Errors
+    /// As [`Inbox::replay`].
+    pub async fn replay(&self, push: PushId) -> Result<(), StoreError> {
+        self.inbox.replay(push).await?;
+        // An engine that has stopped finds it at the next start.
+        let _ = self.sender.send(push).await;
+        Ok(())
+    }
+}
+
+/// Replays on their way to the engine.
+const REPLAYS: usize = 64;
+/// Outcomes, events and deliveries taken in before the engine looks around again.
+const BATCH: usize = 256;
+/// How long threads without work may take to leave.
+const LEAVING: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Starts the handlers' threads; pushes are taken up by [`Engine::run`].
+    ///
+    /// # Errors
+    /// [`EngineError::Threads`].
+    pub fn new(parts: EngineParts) -> Result<Self, EngineError> {
+        let staffing = Staffing {
+            threads: parts.settings.handler_threads.max(1),
+            most: parts.settings.max_handler_threads,
+            blocked_after: parts.settings.blocked_after,
+        };
+        let clock = Arc::clone(&parts.clock);
+        let runtime = HandlerRuntime::start(staffing, clock, Arc::clone(&parts.counters))
+            .map_err(EngineError::Threads)?;
+        Ok(Self {
+            parts,
+            runtime,
+            replays: mpsc::channel(REPLAYS),
+        })
+    }
+
+    /// The way to have pushes handled again while the engine runs.
+    pub fn replays(&self) -> Replays {
+        Replays {
+            inbox: Arc::clone(&self.parts.inbox),
+            sender: self.replays.0.clone(),
+        }
+    }
+
+    /// Runs until `stop` becomes true or its sender is gone, then waits for what is under way, at
+    /// most [`Settings::stop_grace`]. Replies are sent on the tokio runtime that polls this.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the store fails; then nothing more can be recorded and the process should end.
+    pub async fn run(self, stop: watch::Receiver<bool>) -> Result<Stopped, EngineError> {
+        let settings = &self.parts.settings;
+        // Every attempt under way reports once; of those taken as timed out, only blocked ones still do.
+        let reports = settings.handlers.max(1) + settings.max_handler_threads.max(1);
+        let (sender, outcomes) = mpsc::channel(reports);
+        let newest = self.parts.inbox.newest();
+        let mut machine = Machine::new(self.parts, self.runtime, sender);
+        machine.deliver_unsent().await?;
+        machine.ring();
+        let mut inputs = Inputs {
+            outcomes,
+            newest,
+            replays: self.replays.1,
+            _replaying: self.replays.0,
+            stop,
+            alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            armed: None,
+            batch: Vec::with_capacity(BATCH),
+        };
+        let stopped = inputs.serve(&mut machine).await?;
+        let runtime = machine.into_runtime();
+        tokio::task::spawn_blocking(move || runtime.close(LEAVING)).await?;
+        Ok(stopped)
+    }
+}
+
+/// What the engine waits for.
+struct Inputs {
+    outcomes: mpsc::Receiver<Finished>,
+    newest: watch::Receiver<PushId>,
+    replays: mpsc::Receiver<PushId>,
+    /// Keeps the channel open when nobody else does.
+    _replaying: mpsc::Sender<PushId>,
+    stop: watch::Receiver<bool>,
+    alarm: Pin<Box<Sleep>>,
+    /// What the alarm is set to, on the monotonic clock.
+    armed: Option<Duration>,
+    batch: Vec<Finished>,
+}
+
+/// What came first.
+enum Woke {
+    Outcomes,
+    Event(Event),
+    Spoken(Result<Spoken, tokio::task::JoinError>),
+    Stored,
+    Replay(PushId),
+    Stop,
+    Alarm,
+}
+
+impl Inputs {
+    async fn serve(&mut self, machine: &mut Machine) -> Result<Stopped, EngineError> {
+        let mut deadline = None;
+        loop {
+            machine.advance();
+            if let Some(deadline) = deadline {
+                let clean = machine.is_idle();
+                if clean || machine.parts.clock.monotonic() >= deadline {
+                    let running = machine.busy();
+                    return Ok(Stopped { clean, running });
+                }
+                machine.set_alarm(deadline);
+            }
+            self.arm(machine);
+            match self.wake(machine).await {
+                Woke::Outcomes => {}
+                Woke::Event(event) => machine.happened(event)?,
+                Woke::Spoken(spoken) => machine.spoken(spoken?)?,
+                Woke::Stored => machine.intake.wake(),
+                Woke::Replay(id) => machine.intake.replay(id),
+                Woke::Stop => {
+                    machine.stopping = true;
+                    let grace = machine.parts.settings.stop_grace;
+                    deadline = Some(machine.parts.clock.monotonic() + grace);
+                }
+                Woke::Alarm => machine.ring(),
+            }
+            self.take_batch(machine)?;
+        }
+    }
+
+    /// Waits for whatever comes first.
+    async fn wake(&mut self, machine: &mut Machine) -> Woke {
+        let stopping = machine.stopping;
+        tokio::select! {
+            count = self.outcomes.recv_many(&mut self.batch, BATCH) => {
+                debug_assert!(count > 0, "the machine holds a sender");
+                Woke::Outcomes
+            }
+            Some(event) = machine.work.next() => Woke::Event(event),
+            Some(spoken) = machine.sends.join_next() => Woke::Spoken(spoken),
+            Ok(()) = self.newest.changed(), if !stopping => Woke::Stored,
+            Some(id) = self.replays.recv(), if !stopping => Woke::Replay(id),
+            () = told_to_stop(&mut self.stop), if !stopping => Woke::Stop,
+            () = self.alarm.as_mut(), if self.armed.is_some() => {
+                self.armed = None;
+                Woke::Alarm
+            }
+        }
+    }
+
+    /// Takes in what has come meanwhile, so that one wake serves many pushes.
+    fn take_batch(&mut self, machine: &mut Machine) -> Result<(), EngineError> {
+        for finished in self.batch.drain(..) {
+            machine.finished(finished);
+        }
+        for _ in 0..BATCH {
+            let Ok(finished) = self.outcomes.try_recv() else {
+                break;
+            };
+            machine.finished(finished);
+        }
+        for _ in 0..BATCH {
+            let Some(Some(event)) = machine.work.next().now_or_never() else {
+                break;
+            };
+            machine.happened(event)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the alarm anew when it would ring too late.
+    fn arm(&mut self, machine: &Machine) {
+        let Some(at) = machine.alarm() else {
+            return;
+        };
+        if self.armed.is_some_and(|armed| armed <= at) {
+            return;
+        }
+        let delay = at.saturating_sub(machine.parts.clock.monotonic());
+        self.alarm.as_mut().reset(Instant::now() + delay);
+        self.armed = Some(at);
+    }
+}
+
+/// Resolves when the engine is to stop.
+fn told_to_stop(stop: &mut watch::Receiver<bool>) -> impl Future<Output = ()> + '_ {
+    // A sender that is gone can tell nothing more: that is a stop too.
+    stop.wait_for(|stop| *stop).map(drop)
+}

@@ -1,0 +1,529 @@
+//! The engine's state and its steps: start, finish, settle, send. One task owns it; nothing here waits.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinSet;
+
+use crate::dispatch::attempt::{Finished, Job, Verdict};
+use crate::dispatch::engine::{EngineError, EngineParts};
+use crate::dispatch::intake::Intake;
+use crate::dispatch::lane::{Bounds, Lanes, lane_of};
+use crate::dispatch::live::Live;
+use crate::dispatch::outbox::{Outbox, Record};
+use crate::dispatch::runtime::HandlerRuntime;
+use crate::dispatch::settle::{Conclusion, Phase, Running, Times, bury, conclude};
+use crate::id::PushId;
+use crate::metric::Counter;
+use crate::store::{
+    LaneKey, Next, Page, Part, PartState, PushState, Settlement, StoreError, StoredPush, Story,
+};
+
+/// Something of the store's that was waited for.
+pub(crate) enum Event {
+    /// A page of the cursor, asked for with this limit.
+    Page(usize, Result<Page, StoreError>),
+    /// Retries whose time has come, asked for with this limit.
+    Due(usize, Result<Vec<StoredPush>, StoreError>),
+    /// A lane's pushes that were put aside, asked for with this limit.
+    Refill(LaneKey, usize, Result<Vec<StoredPush>, StoreError>),
+    /// Ids of a lane are put aside.
+    Spilled(LaneKey, Result<(), StoreError>),
+    /// A push that is to be handled again.
+    Replayed(Result<Option<Story>, StoreError>),
+    /// The start of an attempt is marked, and what earlier ones have said is known.
+    Marked(u64, Result<Vec<Part>, StoreError>),
+    /// The last send of an attempt that has ended is over.
+    Silent(Ending),
+    /// An attempt is settled; this follows.
+    Settled(Follow, Result<(), StoreError>),
+    /// A mark or verdict is stored; nothing waits for it.
+    Stored(Result<(), StoreError>),
+}
+
+/// An attempt that has ended.
+pub(crate) struct Ending {
+    ticket: u64,
+    live: Arc<Live>,
+    verdict: Verdict,
+    times: Times,
+}
+
+/// What follows when an attempt is settled.
+pub(crate) enum Follow {
+    /// Nothing; the push has left.
+    Leave(PushId),
+    /// It is in its lane still, to be tried again.
+    Stay,
+    /// Its parts are delivered.
+    Speak(Box<Speech>),
+}
+
+/// What a settled push says: its lane waits until it is delivered.
+pub(crate) struct Speech {
+    push: StoredPush,
+    parts: Vec<Part>,
+    /// For the first part, which then is *sending* already.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// A delivery that is over.
+pub(crate) struct Spoken {
+    /// The push whose parts they were; `None` for what a former process left unsent.
+    push: Option<StoredPush>,
+    lane: LaneKey,
+    records: Result<Vec<Record>, StoreError>,
+}
+
+/// The state.
+pub(crate) struct Machine {
+    pub(crate) parts: EngineParts,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) runtime: HandlerRuntime,
+    pub(crate) lanes: Lanes,
+    pub(crate) intake: Intake,
+    pub(crate) work: FuturesUnordered<BoxFuture<'static, Event>>,
+    pub(crate) sends: JoinSet<Spoken>,
+    pub(crate) stopping: bool,
+    running: HashMap<u64, Running>,
+    last_ticket: u64,
+    outcomes: mpsc::Sender<Finished>,
+    /// Lanes that wait for a retry, by the monotonic time at which they go on.
+    holds: BinaryHeap<Reverse<(Duration, u64)>>,
+    held: HashMap<u64, LaneKey>,
+    /// When something may be due next, on the monotonic clock.
+    alarm: Option<Duration>,
+}
+
+impl Machine {
+    pub(crate) fn new(
+        parts: EngineParts,
+        runtime: HandlerRuntime,
+        outcomes: mpsc::Sender<Finished>,
+    ) -> Self {
+        let settings = &parts.settings;
+        let bounds = Bounds {
+            lane: settings.lane_pushes.max(1),
+            pushes: settings.pushes_in_memory.max(1),
+            bytes: settings.bytes_in_memory.max(1),
+        };
+        let outbox = Outbox::new(
+            &parts.inbox,
+            &parts.courier,
+            &parts.clock,
+            &parts.counters,
+            settings,
+        );
+        let born = *parts.inbox.newest().borrow();
+        Self {
+            outbox,
+            runtime,
+            lanes: Lanes::new(bounds),
+            intake: Intake::new(born),
+            work: FuturesUnordered::new(),
+            sends: JoinSet::new(),
+            stopping: false,
+            running: HashMap::new(),
+            last_ticket: 0,
+            outcomes,
+            holds: BinaryHeap::new(),
+            held: HashMap::new(),
+            alarm: None,
+            parts,
+        }
+    }
+
+    /// Starts whatever can be started and reads whatever there is room for.
+    pub(crate) fn advance(&mut self) {
+        if self.stopping {
+            return;
+        }
+        self.read_on();
+        let handlers = self.parts.settings.handlers.max(1);
+        while self.running.len() < handlers
+            && self.work.len() + self.sends.len() < self.parts.settings.open_work.max(1)
+        {
+            let Some(push) = self.lanes.next() else {
+                return;
+            };
+            self.start(push);
+        }
+    }
+
+    /// Attempts and deliveries under way.
+    pub(crate) fn busy(&self) -> usize {
+        self.running.len() + self.sends.len()
+    }
+
+    /// Whether nothing is under way at all.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.busy() == 0 && self.work.is_empty()
+    }
+
+    /// Ends it: the threads are left, everything else is dropped.
+    pub(crate) fn into_runtime(self) -> HandlerRuntime {
+        self.runtime
+    }
+
+    /// When to call [`Machine::ring`] at the latest.
+    pub(crate) fn alarm(&self) -> Option<Duration> {
+        self.alarm
+    }
+
+    pub(crate) fn set_alarm(&mut self, at: Duration) {
+        self.alarm = Some(self.alarm.map_or(at, |known| known.min(at)));
+    }
+
+    /// Does what its time has come for: time-outs, held lanes, due retries.
+    pub(crate) fn ring(&mut self) {
+        self.alarm = None;
+        let now = self.parts.clock.monotonic();
+        self.time_out(now);
+        while let Some(Reverse((at, number))) = self.holds.peek().copied() {
+            if at > now {
+                self.set_alarm(at);
+                break;
+            }
+            self.holds.pop();
+            if let Some(lane) = self.held.remove(&number) {
+                self.lanes.resume(&lane);
+            }
+        }
+        if !self.stopping {
+            self.look_for_due(now);
+        }
+    }
+
+    pub(crate) fn wait_for(&self, future: impl Future<Output = Event> + Send + 'static) {
+        self.work.push(Box::pin(future));
+    }
+
+    fn start(&mut self, push: StoredPush) {
+        let now = self.parts.clock.now();
+        if push.starts >= self.parts.settings.max_starts.max(1) {
+            tracing::error!(push_id = %push.id, starts = push.starts, "A push was started too often without an outcome; it is given up.");
+            self.parts.counters.add(Counter::PushesDead);
+            self.settle(bury(&push, now), Follow::Leave(push.id));
+            self.lanes.finish(&push);
+            return;
+        }
+        self.last_ticket += 1;
+        let ticket = self.last_ticket;
+        let id = push.id;
+        let run = push.run;
+        // It may have been under way when a process ended, or has been tried before.
+        let has_past = push.starts > 0 || push.attempts > 0 || id <= self.intake.born();
+        if push.starts > 0 {
+            tracing::warn!(push_id = %id, starts = push.starts, "A push was under way when a process ended; it runs again.");
+        }
+        self.running.insert(
+            ticket,
+            Running {
+                push,
+                started_at: now,
+                phase: Phase::Marking,
+            },
+        );
+        let inbox = Arc::clone(&self.parts.inbox);
+        if has_past {
+            self.wait_for(async move {
+                let marked = match inbox.start(id).await {
+                    Ok(()) => inbox.parts(id, run).await,
+                    Err(error) => Err(error),
+                };
+                Event::Marked(ticket, marked)
+            });
+        } else {
+            let mark = inbox.start(id);
+            self.wait_for(async move { Event::Stored(mark.await) });
+            self.launch(ticket, Vec::new());
+        }
+    }
+
+    /// Hands an attempt to the handlers' threads.
+    pub(crate) fn launch(&mut self, ticket: u64, recorded: Vec<Part>) {
+        let timeout = self.parts.settings.handler_timeout;
+        let since = self.parts.clock.monotonic();
+        let Some(running) = self.running.get_mut(&ticket) else {
+            return;
+        };
+        let live = Live::new(&running.push, recorded, &self.outbox);
+        let job = Job {
+            ticket,
+            body: running.push.body.clone(),
+            live: Arc::clone(&live),
+            routes: self.parts.routes.clone(),
+            clock: Arc::clone(&self.parts.clock),
+            timeout,
+            outcomes: self.outcomes.clone(),
+        };
+        let task = self.runtime.spawn(Box::pin(job.run()));
+        running.phase = Phase::UnderWay { live, task };
+        self.set_alarm(since + timeout);
+    }
+
+    /// Forgets an attempt whose start the store did not take: somebody else has settled the push.
+    pub(crate) fn forget(&mut self, ticket: u64) {
+        if let Some(running) = self.running.remove(&ticket) {
+            self.intake.leave(running.push.id);
+            self.lanes.finish(&running.push);
+        }
+    }
+
+    fn time_out(&mut self, now: Duration) {
+        let timeout = self.parts.settings.handler_timeout;
+        let mut next: Option<Duration> = None;
+        let mut late = Vec::new();
+        for (ticket, running) in &self.running {
+            let Phase::UnderWay { live, .. } = &running.phase else {
+                continue;
+            };
+            // While all threads are blocked by others, the time of those who wait does not run.
+            let ends = live.begun().unwrap_or(now) + timeout;
+            if ends <= now {
+                late.push(*ticket);
+            } else {
+                next = Some(next.map_or(ends, |known| known.min(ends)));
+            }
+        }
+        if let Some(at) = next {
+            self.set_alarm(at);
+        }
+        let ended_at = self.parts.clock.now();
+        for ticket in late {
+            let error = format!("the handler took more than {} s", timeout.as_secs_f64());
+            self.finished(Finished {
+                ticket,
+                verdict: Verdict::TimedOut { error },
+                ended_at,
+            });
+        }
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn finished(&mut self, finished: Finished) {
+        let ticket = finished.ticket;
+        // A late one was taken as timed out before.
+        let Some(running) = self.running.get_mut(&ticket) else {
+            return;
+        };
+        let Phase::UnderWay { live, .. } = &running.phase else {
+            return;
+        };
+        let live = Arc::clone(live);
+        let ending = Ending {
+            ticket,
+            verdict: finished.verdict,
+            times: Times {
+                started_at: running.started_at,
+                ended_at: finished.ended_at,
+            },
+            live,
+        };
+        ending.live.close();
+        // Drops the task, and with it a handler that has not ended.
+        running.phase = Phase::Ending;
+        if ending.live.is_speaking() {
+            self.wait_for(async move {
+                ending.live.silence().await;
+                Event::Silent(ending)
+            });
+        } else {
+            self.conclude(ending);
+        }
+    }
+
+    /// Settles an attempt that has ended and is silent.
+    pub(crate) fn conclude(&mut self, ending: Ending) {
+        let Some(Running { push, .. }) = self.running.remove(&ending.ticket) else {
+            return;
+        };
+        let schedule = self.parts.routes.attempts();
+        let schedule = schedule.unwrap_or(&self.parts.settings.attempts);
+        let live = ending.live;
+        let Conclusion {
+            settlement,
+            retry_in,
+        } = conclude(&push, &live, ending.verdict, ending.times, |failures| {
+            schedule.delay(failures)
+        });
+        self.tell(&settlement);
+        match retry_in {
+            Some(delay) => self.retry(push, settlement, delay),
+            None if settlement.parts.is_empty() => {
+                self.settle(settlement, Follow::Leave(push.id));
+                self.lanes.finish(&push);
+            }
+            None => self.speak(push, settlement),
+        }
+    }
+
+    /// Counts an attempt's end, and says so when it was a failure.
+    fn tell(&self, settlement: &Settlement) {
+        let counters = &self.parts.counters;
+        let attempt = &settlement.attempt;
+        match &settlement.next {
+            Next::Done => counters.add(Counter::AttemptsDone),
+            Next::Retry { .. } | Next::Dead { .. } => counters.add(Counter::AttemptsFailed),
+        }
+        match &settlement.next {
+            Next::Done => {}
+            Next::Retry { at, reason } => tracing::warn!(
+                push_id = %settlement.push,
+                attempt = attempt.number,
+                route = attempt.route,
+                retry_in_ms = at.since(attempt.ended_at).as_millis(),
+                error = reason,
+                "Handler failed; the push will be tried again."
+            ),
+            Next::Dead { reason } => {
+                counters.add(Counter::PushesDead);
+                tracing::error!(
+                    push_id = %settlement.push,
+                    attempt = attempt.number,
+                    route = attempt.route,
+                    error = reason,
+                    "Handler failed; the push is given up."
+                );
+            }
+        }
+    }
+
+    fn retry(&mut self, mut push: StoredPush, settlement: Settlement, delay: Duration) {
+        let id = push.id;
+        self.intake.engage(id);
+        if delay > self.parts.settings.lane_hold {
+            self.settle(settlement, Follow::Leave(id));
+            self.intake.expect_due(self.parts.clock.monotonic() + delay);
+            self.lanes.finish(&push);
+            return;
+        }
+        push.attempts = settlement.attempt.number;
+        push.starts = 0;
+        push.state = PushState::Retry;
+        self.settle(settlement, Follow::Stay);
+        let until = self.parts.clock.monotonic() + delay;
+        self.last_ticket += 1;
+        self.holds.push(Reverse((until, self.last_ticket)));
+        self.held.insert(self.last_ticket, lane_of(&push));
+        self.lanes.hold(push);
+        self.set_alarm(until);
+    }
+
+    fn speak(&mut self, push: StoredPush, mut settlement: Settlement) {
+        let permit = self.outbox.free_permit();
+        if permit.is_some()
+            && let Some(first) = settlement.parts.first_mut()
+        {
+            first.state = PartState::Sending;
+        }
+        let speech = Speech {
+            push,
+            parts: settlement.parts.clone(),
+            permit,
+        };
+        self.settle(settlement, Follow::Speak(Box::new(speech)));
+    }
+
+    fn settle(&self, settlement: Settlement, follow: Follow) {
+        let settled = self.parts.inbox.settle(settlement);
+        self.wait_for(async move { Event::Settled(follow, settled.await) });
+    }
+
+    /// Something of the store's has come.
+    ///
+    /// # Errors
+    /// The store's, unless it only says that somebody else has dealt with the push.
+    pub(crate) fn happened(&mut self, event: Event) -> Result<(), EngineError> {
+        match event {
+            Event::Page(limit, page) => self.page_came(limit, page?),
+            Event::Due(limit, pushes) => self.due_came(limit, pushes?),
+            Event::Refill(lane, limit, pushes) => self.lanes.refill(&lane, limit, pushes?),
+            Event::Spilled(lane, written) => {
+                written?;
+                self.lanes.spill_written(&lane);
+            }
+            Event::Replayed(story) => self.replay_came(story?),
+            Event::Marked(ticket, marked) => match tolerated(marked)? {
+                Some(recorded) => self.launch(ticket, recorded),
+                None => self.forget(ticket),
+            },
+            Event::Silent(ending) => self.conclude(ending),
+            Event::Settled(follow, settled) => {
+                let settled = tolerated(settled)?.is_some();
+                self.follow(follow, settled);
+            }
+            Event::Stored(stored) => drop(tolerated(stored)?),
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, follow: Follow, settled: bool) {
+        match follow {
+            Follow::Stay => {}
+            Follow::Leave(id) => self.intake.leave(id),
+            Follow::Speak(speech) => {
+                self.intake.leave(speech.push.id);
+                if !settled {
+                    self.lanes.finish(&speech.push);
+                    return;
+                }
+                let lane = lane_of(&speech.push);
+                self.deliver(lane, Some(speech.push), speech.parts, speech.permit);
+            }
+        }
+    }
+
+    /// Delivers stored parts of one lane, in order.
+    pub(crate) fn deliver(
+        &mut self,
+        lane: LaneKey,
+        push: Option<StoredPush>,
+        parts: Vec<Part>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        let outbox = Arc::clone(&self.outbox);
+        self.sends.spawn(async move {
+            let records = outbox.deliver(parts, permit).await;
+            Spoken {
+                push,
+                lane,
+                records,
+            }
+        });
+    }
+
+    /// A delivery is over: its lane goes on.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn spoken(&mut self, spoken: Spoken) -> Result<(), EngineError> {
+        match &spoken.push {
+            Some(push) => self.lanes.finish(push),
+            None => self.lanes.resume(&spoken.lane),
+        }
+        for record in tolerated(spoken.records)?.unwrap_or_default() {
+            self.wait_for(async move { Event::Stored(record.await) });
+        }
+        Ok(())
+    }
+}
+
+/// An answer of the store's; `None` when the push is no longer what it was, because an operator has
+/// dealt with it meanwhile.
+pub(crate) fn tolerated<T>(result: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ StoreError::Conflict(_)) => {
+            tracing::warn!(%error, "A push in hand was changed by someone else.");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
