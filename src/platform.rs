@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::platform::exchange::{Answer, Call, ExchangeError, Repeat, exchange};
 use crate::platform::hosts::Hosts;
-use crate::transport::Transport;
+use crate::transport::{Transport, TransportError};
 
 pub(crate) mod decode;
 pub mod error;
@@ -79,8 +79,11 @@ impl Platform {
                 outcome => return outcome,
             }
         }
-        // There is at least one host, so at least one error.
-        Err(last.unwrap_or(ExchangeError::Empty))
+        // There is at least one host, so there is an error; without one nothing was sent.
+        Err(last.unwrap_or_else(|| {
+            let reason = "no API host is configured".to_owned();
+            ExchangeError::Transport(TransportError::NotConnected { reason })
+        }))
     }
 
     /// Asks the hosts that are out of use whether they work again, beside the calls: a message must

@@ -169,3 +169,170 @@ impl Held {
         self.lifetime.wants_renewal(age, steady)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::platform::error::ErrorCode;
+    use crate::platform::exchange::ExchangeError;
+    use crate::token::budget::BURST;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Pass(u64),
+        JumpWall(i64),
+        Use(Platform),
+        Report { current: bool, then: Platform },
+    }
+
+    /// What the platform would answer if it were asked.
+    #[derive(Debug, Clone)]
+    enum Platform {
+        Another(u64),
+        TheSame(u64),
+        WrongSecret,
+        Busy,
+    }
+
+    fn platform() -> impl Strategy<Value = Platform> {
+        prop_oneof![
+            3 => (1u64..8000).prop_map(Platform::Another),
+            1 => (1u64..8000).prop_map(Platform::TheSame),
+            1 => Just(Platform::WrongSecret),
+            1 => Just(Platform::Busy),
+        ]
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            2 => (0u64..3000).prop_map(Step::Pass),
+            1 => (-9000i64..9000).prop_map(Step::JumpWall),
+            3 => platform().prop_map(Step::Use),
+            2 => (any::<bool>(), platform())
+                .prop_map(|(current, then)| Step::Report { current, then }),
+        ]
+    }
+
+    /// A keeper without its threads, and what the platform knows.
+    #[derive(Default)]
+    struct World {
+        state: State,
+        monotonic: Duration,
+        wall_ms: i64,
+        minted: u64,
+        /// The end of the last token's life.
+        ends_at: Duration,
+        asked: u64,
+        barred_until: Duration,
+        generation: u64,
+    }
+
+    impl World {
+        fn now(&self) -> Now {
+            Now {
+                monotonic: self.monotonic,
+                wall_ms: self.wall_ms,
+            }
+        }
+
+        fn ask(&mut self, platform: &Platform) -> Option<Lease> {
+            let now = self.monotonic;
+            self.state.may_ask(now).ok()?;
+            assert!(now >= self.barred_until, "asked while it was barred");
+            self.asked += 1;
+            let code = match platform {
+                Platform::Another(seconds) => {
+                    self.minted += 1;
+                    return Some(self.take(*seconds));
+                }
+                Platform::TheSame(seconds) => return Some(self.take(*seconds)),
+                Platform::WrongSecret => {
+                    self.barred_until = now + Duration::from_secs(60);
+                    40125
+                }
+                Platform::Busy => -1,
+            };
+            let error = TokenError::from_exchange(ExchangeError::Refused {
+                code: ErrorCode(code),
+                message: String::new(),
+                rid: None,
+            });
+            let pause = self.state.fail(error, now);
+            assert!(pause >= Duration::from_secs(1) && pause <= Duration::from_secs(600));
+            None
+        }
+
+        fn take(&mut self, seconds: u64) -> Lease {
+            let lifetime = Duration::from_secs(seconds);
+            let token = AccessToken::new(format!("token-{}", self.minted));
+            let now = self.now();
+            self.ends_at = now.monotonic + lifetime;
+            self.state
+                .hold(Minted { token, lifetime }, now, now.monotonic)
+                .0
+        }
+
+        fn check(&mut self, lease: &Lease) {
+            let current = format!("token-{}", self.minted);
+            assert!(lease.token.matches(&current), "an old token was served");
+            assert!(self.monotonic < self.ends_at, "a dead token was served");
+            assert!(
+                lease.generation >= self.generation,
+                "a generation came back"
+            );
+            self.generation = lease.generation;
+        }
+
+        fn play(&mut self, step: Step) {
+            match step {
+                Step::Pass(seconds) => {
+                    self.monotonic += Duration::from_secs(seconds);
+                    self.wall_ms += i64::try_from(seconds * 1000).unwrap();
+                }
+                Step::JumpWall(seconds) => self.wall_ms += seconds * 1000,
+                Step::Use(platform) => match self.state.need(self.now()) {
+                    Need::Nothing(lease) => self.check(&lease),
+                    Need::Renewal(lease) => {
+                        self.check(&lease);
+                        self.ask(&platform);
+                    }
+                    Need::Token => {
+                        if let Some(lease) = self.ask(&platform) {
+                            self.check(&lease);
+                        }
+                    }
+                },
+                Step::Report { current, then } => {
+                    let number = if current {
+                        self.minted
+                    } else {
+                        self.minted + 7
+                    };
+                    let failed = AccessToken::new(format!("token-{number}"));
+                    let lease = match self.state.judge(&failed, self.monotonic) {
+                        Some(lease) => Some(lease),
+                        None => self.ask(&then),
+                    };
+                    if let Some(lease) = lease {
+                        self.check(&lease);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_only_the_newest_living_token_is_served_and_the_platform_is_spared(
+            steps in proptest::collection::vec(step(), 1..200),
+        ) {
+            let mut world = World::default();
+            for step in steps {
+                world.play(step);
+                prop_assert!(world.asked <= u64::from(BURST) + world.monotonic.as_secs());
+            }
+        }
+    }
+}

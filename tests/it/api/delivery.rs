@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use wxhook::api::Delivery;
 use wxhook::id::AppId;
 
@@ -6,11 +7,10 @@ use super::script::{Play, Seen, Stage, minting, settle};
 
 const MESSAGE: &[u8] = r#"{"touser":"oA","msgtype":"text","text":{"content":"你好"}}"#.as_bytes();
 
-async fn deliver(stage: &Stage) -> Delivery {
-    stage
-        .api
-        .deliver(&stage.account, Bytes::from_static(MESSAGE))
-        .await
+/// Boxed as the outbox boxes it: the future must be one that may move between threads.
+fn deliver(stage: &Stage) -> BoxFuture<'_, Delivery> {
+    let message = Bytes::from_static(MESSAGE);
+    Box::pin(stage.api.deliver(&stage.account, message))
 }
 
 /// Mints tokens, and answers messages as the rule says.
@@ -102,6 +102,8 @@ async fn what_may_have_been_executed_is_never_sent_again() {
         ("a bad gateway", || Play::Status(502)),
         ("an empty answer", || Play::Body(String::new())),
         ("a page", || Play::Body("<html>".to_owned())),
+        ("an answer without end", || Play::Trickle),
+        ("an answer without measure", || Play::Flood),
     ] {
         let stage = Stage::new(sending(move |_| play()));
         let delivery = deliver(&stage).await;

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use futures_util::stream::StreamExt;
+use futures_util::stream::{BoxStream, StreamExt};
 use serde_json::json;
 use wxhook::api::{Api, ApiParts, Settings};
 use wxhook::clock::{Clock, ManualClock};
@@ -43,6 +44,10 @@ pub(super) enum Play {
     NotConnected,
     /// The answer is lost.
     Lost,
+    /// A good beginning, and then a byte a second without end.
+    Trickle,
+    /// Good, and far too long.
+    Flood,
 }
 
 impl Play {
@@ -83,18 +88,40 @@ impl Transport for Script {
                     let reason = "refused".to_owned();
                     return Err(TransportError::NotConnected { reason });
                 }
+                Play::Trickle => return Ok(answer(200, trickle().boxed())),
+                Play::Flood => {
+                    let piece = || Ok(Bytes::from(vec![b' '; 64 * 1024]));
+                    return Ok(answer(200, stream::repeat_with(piece).take(1000).boxed()));
+                }
                 Play::Lost => {
                     let reason = "reset".to_owned();
                     return Err(TransportError::Broken { reason });
                 }
             };
-            Ok(Response {
+            Ok(answer(
                 status,
-                content_type: None,
-                body: stream::iter([Ok(Bytes::from(body))]).boxed(),
-            })
+                stream::iter([Ok(Bytes::from(body))]).boxed(),
+            ))
         })
     }
+}
+
+fn answer(status: u16, body: BoxStream<'static, Result<Bytes, TransportError>>) -> Response {
+    Response {
+        status,
+        content_type: None,
+        body,
+    }
+}
+
+fn trickle() -> impl Stream<Item = Result<Bytes, TransportError>> {
+    stream::unfold(true, |is_first| async move {
+        if is_first {
+            return Some((Ok(Bytes::from_static(br#"{"errcode":0,"errmsg":""#)), false));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Some((Ok(Bytes::from_static(b"o")), false))
+    })
 }
 
 fn seen_of(request: Request) -> Seen {

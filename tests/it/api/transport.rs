@@ -261,3 +261,10 @@ async fn plain_http_is_refused_where_no_host_is_configured_with_it() {
     assert!(!format!("{error:?}").contains("hidden"));
     drop(listener);
 }
+
+#[test]
+fn https_works_with_the_systems_certificates_or_says_what_is_missing() {
+    if let Err(error) = HttpTransport::new(&Settings::default()) {
+        assert!(error.to_string().contains("ca-certificates"), "{error}");
+    }
+}
