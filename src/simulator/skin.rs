@@ -5,6 +5,7 @@
 //!
 //! | call | does |
 //! |---|---|
+//! | `GET /simulator/status` | tells how many deliveries and calls there were |
 //! | `GET /simulator/deliveries?after=N&openid=X&limit=M` | lists delivered messages, one JSON object a line |
 //! | `GET /simulator/calls?after=N&limit=M` | lists calls in the same way |
 //! | `GET /simulator/tokens` | lists minted tokens in the same way |

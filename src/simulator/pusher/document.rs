@@ -18,6 +18,13 @@ pub enum Gesture {
         /// The item's key.
         key: String,
     },
+    /// Another event.
+    Event {
+        /// Its name, as the platform writes it.
+        name: String,
+        /// Its `EventKey`, often empty.
+        key: String,
+    },
     /// Whatever this document says; its own ids and times are left as they are.
     Document(String),
 }
@@ -56,6 +63,7 @@ impl Push {
             Gesture::Follow => event("subscribe", ""),
             Gesture::Unfollow => event("unsubscribe", ""),
             Gesture::Click { key } => event("CLICK", &key),
+            Gesture::Event { name, key } => event(&name, &key),
         };
         let document = format!(
             "<xml><ToUserName>{}</ToUserName>\n<FromUserName>{}</FromUserName>\n<CreateTime>{}</CreateTime>\n{body}</xml>",
@@ -110,6 +118,7 @@ impl Gesture {
             Self::Follow => Some(Scene::Follow),
             Self::Unfollow => Some(Scene::Unfollow),
             Self::Click { .. } => Some(Scene::MenuClick),
+            Self::Event { name, .. } => scene_of(name),
             Self::Document(_) => None,
         }
     }
@@ -127,7 +136,8 @@ fn scene_of(event: &str) -> Option<Scene> {
 
 fn event(name: &str, key: &str) -> String {
     format!(
-        "<MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[{name}]]></Event>\n<EventKey>{}</EventKey>\n",
+        "<MsgType><![CDATA[event]]></MsgType>\n<Event>{}</Event>\n<EventKey>{}</EventKey>\n",
+        cdata(name),
         cdata(key)
     )
 }

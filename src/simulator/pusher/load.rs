@@ -209,6 +209,10 @@ impl Gesture {
         match self {
             Self::Text(content) => Self::Text(fill(content)),
             Self::Click { key } => Self::Click { key: fill(key) },
+            Self::Event { name, key } => Self::Event {
+                name: name.clone(),
+                key: fill(key),
+            },
             Self::Document(document) => Self::Document(fill(document)),
             Self::Follow => Self::Follow,
             Self::Unfollow => Self::Unfollow,

@@ -51,6 +51,7 @@ pub(super) fn answer(
     shared: &Shared,
 ) -> HttpResponse {
     let done = match (request.method(), name) {
+        (&Method::GET, "status") => Ok(status(shared)),
         (&Method::GET, "deliveries") => deliveries(request, shared),
         (&Method::GET, "calls") => calls(request, shared),
         (&Method::GET, "tokens") => Ok(lines(shared.platform().tokens())),
@@ -94,6 +95,15 @@ fn lines<'a, T: Serialize + 'a>(items: impl Iterator<Item = &'a T>) -> HttpRespo
     HttpResponse::Ok()
         .content_type("application/x-ndjson; charset=utf-8")
         .body(body)
+}
+
+fn status(shared: &Shared) -> HttpResponse {
+    let platform = shared.platform();
+    let (deliveries, calls) = (platform.delivery_count(), platform.call_count());
+    let status = serde_json::json!({ "deliveries": deliveries, "calls": calls });
+    HttpResponse::Ok()
+        .content_type("application/json; charset=utf-8")
+        .body(status.to_string())
 }
 
 fn deliveries(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, String> {

@@ -38,22 +38,22 @@ use super::raw;
 use super::send;
 use super::served;
 
-const TOKEN: &str = "mpInboundT0ken";
-const KEY: &str = "q7Lm2ZxT9vB4kRfW1sYd8HcN6uJgP3oEaXiQ0wVtKzC";
-const ORIGINAL_ID: &str = "gh_5f2c9a7d10be";
+pub(super) const TOKEN: &str = "mpInboundT0ken";
+pub(super) const KEY: &str = "q7Lm2ZxT9vB4kRfW1sYd8HcN6uJgP3oEaXiQ0wVtKzC";
+pub(super) const ORIGINAL_ID: &str = "gh_5f2c9a7d10be";
 
 /// A request as the server saw it.
 #[derive(Debug, Clone)]
-struct Seen {
+pub(super) struct Seen {
     query: HashMap<String, String>,
-    body: String,
+    pub(super) body: String,
     connection: usize,
 }
 
 /// What a server does with the request with this number, counted from 0.
 type Answering = dyn Fn(usize, &Seen) -> Answered + Send + Sync;
 
-enum Answered {
+pub(super) enum Answered {
     /// Writes this, byte for byte, and keeps the connection.
     Bytes(String),
     /// Writes this and closes the connection.
@@ -62,12 +62,12 @@ enum Answered {
     Silence,
 }
 
-struct Server {
-    url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+pub(super) struct Server {
+    pub(super) url: String,
+    pub(super) seen: Arc<Mutex<Vec<Seen>>>,
 }
 
-fn ok(body: &str) -> Answered {
+pub(super) fn ok(body: &str) -> Answered {
     let length = body.len();
     Answered::Bytes(format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -75,7 +75,9 @@ fn ok(body: &str) -> Answered {
 }
 
 /// A server that ends with the test's runtime.
-async fn server(answering: impl Fn(usize, &Seen) -> Answered + Send + Sync + 'static) -> Server {
+pub(super) async fn server(
+    answering: impl Fn(usize, &Seen) -> Answered + Send + Sync + 'static,
+) -> Server {
     let answering: Arc<Answering> = Arc::new(answering);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/wechat?tenant=7", listener.local_addr().unwrap());
@@ -149,21 +151,21 @@ fn parse(bytes: &[u8], connection: usize) -> Option<Seen> {
 }
 
 impl Seen {
-    fn value(&self, name: &str) -> &str {
+    pub(super) fn value(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }
 
-    fn element(&self, name: &str) -> Option<&str> {
+    pub(super) fn element(&self, name: &str) -> Option<&str> {
         between(&self.body, name)
     }
 
-    fn opened(&self) -> String {
+    pub(super) fn opened(&self) -> String {
         let sealed = self.element("Encrypt").unwrap();
         String::from_utf8(seal::open(&key(), APP, sealed).unwrap()).unwrap()
     }
 }
 
-fn between<'a>(document: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn between<'a>(document: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = document.split_once(&format!("<{name}>"))?;
     let (inner, _) = rest.split_once(&format!("</{name}>"))?;
     let bare = inner.strip_prefix("<![CDATA[")?;

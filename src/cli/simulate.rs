@@ -1,0 +1,134 @@
+//! `wxhook simulate`: the two sides of a local WeChat, each as a command.
+
+mod platform;
+mod push;
+
+use std::io;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use clap::Subcommand;
+
+use crate::clock::Clock;
+use crate::clock::SystemClock;
+use crate::secret::AppSecret;
+use crate::simulator::handle::DevHandle;
+use crate::simulator::pusher::Identity;
+
+pub use platform::PlatformArgs;
+pub use push::PushArgs;
+
+/// Plays a part of WeChat: the one that pushes, or the one that answers API calls.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Which part.
+    #[command(subcommand)]
+    pub command: SimulateCommand,
+}
+
+/// Which part of WeChat is played.
+#[derive(Debug, Subcommand)]
+pub enum SimulateCommand {
+    /// Sends a message or event of a user to a server, as WeChat would, and judges the answer.
+    ///
+    /// Finds a running `wxhook dev` by itself; otherwise say --url. With --count it sends many, every
+    /// one distinct, and prints how long the answers took.
+    Push(Box<PushArgs>),
+    /// Answers API calls as api.weixin.qq.com would: access_tokens and customer messages.
+    Platform(PlatformArgs),
+}
+
+/// What the caller found out before: only it reads the environment and knows the data directory.
+#[derive(Debug, Default)]
+pub struct SimulateContext {
+    /// The configured account, and the URL at which this machine serves it.
+    pub account: Option<Identity>,
+    /// The AppSecret of the configured account.
+    pub app_secret: Option<AppSecret>,
+    /// A `wxhook dev` that is running.
+    pub dev: Option<DevHandle>,
+}
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimulateError {
+    /// It was asked for something impossible.
+    #[error("{0}")]
+    Usage(String),
+    /// What it tried failed, or the other side behaved wrongly.
+    #[error("{0}")]
+    Failed(String),
+    /// It could not print.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl SimulateError {
+    /// 1 when something failed, 2 on wrong use; 0 when the reader of our output had read enough.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Failed(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+        }
+    }
+}
+
+/// Runs the command, prints to the standard output and tells the exit code.
+pub fn run(args: SimulateArgs, context: SimulateContext) -> ExitCode {
+    let Err(error) = execute(args, context, &mut io::stdout().lock(), stop_signal) else {
+        return ExitCode::SUCCESS;
+    };
+    let code = error.code();
+    if code != 0 {
+        // If even this cannot be written, the code still tells.
+        let _ = writeln!(io::stderr().lock(), "error: {error}");
+    }
+    ExitCode::from(code)
+}
+
+/// Runs the command on a tokio runtime of its own and prints to `out`. `simulate platform` serves
+/// until the future that `stop` makes is ready.
+///
+/// # Errors
+/// [`SimulateError`] tells failure from wrong use.
+pub fn execute<S: Future<Output = ()>>(
+    args: SimulateArgs,
+    context: SimulateContext,
+    out: &mut dyn Write,
+    stop: impl FnOnce() -> S,
+) -> Result<(), SimulateError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| SimulateError::Failed(format!("cannot start a runtime: {error}")))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    match args.command {
+        SimulateCommand::Push(push) => runtime.block_on(push::push(*push, context, clock, out)),
+        SimulateCommand::Platform(platform) => {
+            runtime.block_on(async { platform::serve(platform, context, clock, out, stop()).await })
+        }
+    }
+}
+
+/// Ready when the process is told to stop: Ctrl-C or SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::SignalKind;
+    let interrupted = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! { _ = interrupted => {} _ = terminated.recv() => {} }
+        }
+        Err(_) => drop(interrupted.await),
+    }
+}
+
+/// A number that nobody foresees, from which nonces and ids follow.
+fn seed() -> Result<u64, SimulateError> {
+    getrandom::u64()
+        .map_err(|error| SimulateError::Failed(format!("the system has no randomness: {error}")))
+}

@@ -1,0 +1,141 @@
+//! `wxhook simulate platform`
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use super::SimulateContext;
+use super::SimulateError;
+use super::seed;
+use crate::clock::Clock;
+use crate::id::AppId;
+use crate::secret::AppSecret;
+use crate::simulator::platform::Platform;
+use crate::simulator::platform::Settings;
+use crate::simulator::platform::Windows;
+use crate::simulator::skin::Skin;
+
+/// Arguments of `simulate platform`.
+#[derive(Debug, Args)]
+pub struct PlatformArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8082")]
+    pub listen: SocketAddr,
+    /// The AppID of the account; the configured one, or a made-up one.
+    #[arg(long, value_name = "APPID", value_parser = AppId::parse)]
+    pub app_id: Option<AppId>,
+    /// The AppSecret of the account; the configured one, or a made-up one. Not for real secrets:
+    /// others can read the arguments of a process.
+    #[arg(long, value_name = "SECRET", value_parser = app_secret)]
+    pub app_secret: Option<AppSecret>,
+    /// Whether customer messages need an open sending window. A `simulate push --simulator-url` opens it.
+    #[arg(long, value_enum, default_value_t = WindowSwitch::On)]
+    pub windows: WindowSwitch,
+    /// Prints one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Listens where other machines can reach it, too. It has no password.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Whether customer messages need an open sending window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WindowSwitch {
+    /// As on the platform.
+    On,
+    /// Everybody may be written to.
+    Off,
+}
+
+fn app_secret(text: &str) -> Result<AppSecret, &'static str> {
+    (!text.is_empty())
+        .then(|| AppSecret::new(text))
+        .ok_or("is empty")
+}
+
+pub(super) async fn serve(
+    args: PlatformArgs,
+    context: SimulateContext,
+    clock: Arc<dyn Clock>,
+    out: &mut dyn Write,
+    stop: impl Future<Output = ()>,
+) -> Result<(), SimulateError> {
+    if !args.listen.ip().is_loopback() && !args.yes {
+        return Err(SimulateError::Usage(format!(
+            "--listen {} can be reached by other machines, and the local WeChat has no password; add --yes if that is meant",
+            args.listen
+        )));
+    }
+    let seed = seed()?;
+    let configured = context.account.map(|account| account.app_id);
+    let app_id = args
+        .app_id
+        .or(configured)
+        .map_or_else(|| made_up_app_id(seed), Ok)?;
+    // A made-up secret opens nothing but this process, so it may be printed; a given one is not.
+    let given = args.app_secret.or(context.app_secret);
+    let made_up = format!("{seed:016x}{:016x}", seed.rotate_left(29));
+    let secret = given
+        .clone()
+        .unwrap_or_else(|| AppSecret::new(made_up.as_str()));
+    let mut settings = Settings::for_account(app_id.clone(), secret);
+    settings.windows = match args.windows {
+        WindowSwitch::On => Windows::On,
+        WindowSwitch::Off => Windows::Off,
+    };
+    let skin = start(args.listen, Platform::new(settings, seed), clock)?;
+    let shown_secret = given.is_none().then_some(made_up.as_str());
+    print(out, args.json, skin.url(), &app_id, shown_secret)?;
+    stop.await;
+    skin.stop()
+        .map_err(|error| SimulateError::Failed(format!("the server ended badly: {error}")))
+}
+
+fn made_up_app_id(seed: u64) -> Result<AppId, SimulateError> {
+    AppId::parse(&format!("wx{seed:016x}"))
+        .map_err(|error| SimulateError::Failed(error.to_string()))
+}
+
+fn start(
+    listen: SocketAddr,
+    platform: Platform,
+    clock: Arc<dyn Clock>,
+) -> Result<Skin, SimulateError> {
+    TcpListener::bind(listen)
+        .and_then(|listener| Skin::start(listener, Arc::new(Mutex::new(platform)), clock))
+        .map_err(|error| SimulateError::Failed(format!("cannot listen on {listen}: {error}")))
+}
+
+fn print(
+    out: &mut dyn Write,
+    json: bool,
+    url: &str,
+    app_id: &AppId,
+    secret: Option<&str>,
+) -> Result<(), SimulateError> {
+    if json {
+        let line = serde_json::json!({
+            "url": url, "app_id": app_id.as_str(), "app_secret": secret,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(out, "A local api.weixin.qq.com listens at {url}.")?;
+        writeln!(out, "Point a server at it:")?;
+        writeln!(out, "  export WXHOOK_API_HOSTS={url}")?;
+        writeln!(out, "  export WECHAT_APP_ID={app_id}")?;
+        if let Some(secret) = secret {
+            writeln!(out, "  export WECHAT_APP_SECRET={secret}")?;
+        }
+        writeln!(out, "Look inside:")?;
+        writeln!(out, "  curl {url}/simulator/deliveries")?;
+        writeln!(out, "  curl {url}/simulator/calls")?;
+        writeln!(out, "Ctrl-C ends it.")?;
+    }
+    Ok(out.flush()?)
+}
