@@ -1,1 +1,390 @@
 //! Start order, stop order, exit reasons: the only place that knows everything.
+//!
+//! Start: bind the listeners, so that a wrong address is known first; open the store, which may have
+//! to recover; start the engine; only then answer requests. Stop (promise 9): not ready → claim no
+//! more → wait for handlers *while pushes are still stored and acknowledged* → stop accepting → answer
+//! what is in hand → close the store.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::api::{Api, ApiParts, Delivery};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{AccountSettings, Config, StoreKind};
+use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Routes, Stopped};
+use crate::http::admin::Admin;
+use crate::http::webhook::{Account, Webhook};
+use crate::http::{Listeners, Running};
+use crate::id::AppId;
+use crate::metric::Counters;
+use crate::platform::Platform;
+use crate::store::embedded::Embedded;
+use crate::store::memory::MemoryInbox;
+use crate::store::{Health, Inbox};
+use crate::token::{Keeper, KeeperParts};
+use crate::transport::{HttpTransport, SetupError};
+
+mod admin_key;
+pub mod logging;
+mod signals;
+
+pub(crate) use signals::Signals;
+
+/// How the server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Asked to stop, and nothing was left in hand: exit code 0.
+    Clean,
+    /// Asked to stop; some handlers or sends did not end within the grace and run again, or are
+    /// unknown, after the next start: exit code 3.
+    GraceExpired,
+    /// Asked to stop a second time: exit code 4. What was acknowledged is stored.
+    SecondSignal,
+    /// The store failed: exit code 5. What was acknowledged is stored; the log says what to do.
+    StoreFailed,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Clean => 0,
+            Self::GraceExpired => 3,
+            Self::SecondSignal => 4,
+            Self::StoreFailed => 5,
+        })
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A listener.
+    #[error(transparent)]
+    Listen(#[from] crate::http::server::ListenError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] crate::store::embedded::OpenError),
+    /// The client of the platform.
+    #[error(transparent)]
+    Transport(#[from] SetupError),
+    /// The handlers' threads.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A thread, a runtime, the admin key's file.
+    #[error("{what}: {source}")]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
+    move |source| StartError::System { what, source }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    inbox: Arc<dyn Inbox>,
+    admin: Arc<Admin>,
+    running: Running,
+    engine: EngineTask,
+    webhook_address: SocketAddr,
+    admin_address: SocketAddr,
+    runtime: Runtime,
+}
+
+fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Inbox>, StartError> {
+    Ok(match config.store_kind {
+        StoreKind::Embedded => Embedded::open(config.store.clone(), Arc::clone(clock))?,
+        StoreKind::Memory => MemoryInbox::new(Arc::clone(clock)),
+    })
+}
+
+fn make_webhook(
+    config: &Config,
+    inbox: &Arc<dyn Inbox>,
+    clock: &Arc<dyn Clock>,
+    counters: Arc<Counters>,
+) -> Arc<Webhook> {
+    let served = |(name, account): (&String, &AccountSettings)| Account {
+        name: name.clone(),
+        credentials: account.credentials.clone(),
+        paths: account.paths.clone(),
+    };
+    let accounts = config.accounts.iter().map(served).collect();
+    let (inbox, clock) = (Arc::clone(inbox), Arc::clone(clock));
+    Arc::new(Webhook::new(accounts, &config.http, inbox, clock, counters))
+}
+
+/// Sends the engine's messages through the API client.
+#[derive(Debug)]
+struct ApiCourier(Arc<Api>);
+
+impl Courier for ApiCourier {
+    fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {
+        let (api, account) = (Arc::clone(&self.0), account.clone());
+        Box::pin(async move { api.deliver(&account, message).await })
+    }
+}
+
+fn make_courier(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    counters: &Arc<Counters>,
+) -> Result<Arc<ApiCourier>, StartError> {
+    let transport = HttpTransport::new(&config.transport)?;
+    let platform = Platform::new(transport, Arc::clone(&config.hosts), Arc::clone(clock));
+    let platform = Arc::new(platform);
+    let keeper = |account: &AccountSettings| {
+        let secret = account.app_secret.clone()?;
+        Some(Arc::new(Keeper::new(KeeperParts {
+            account: account.credentials.app_id().clone(),
+            secret,
+            platform: Arc::clone(&platform),
+            clock: Arc::clone(clock),
+            counters: Arc::clone(counters),
+        })))
+    };
+    let keepers = config.accounts.values().filter_map(keeper).collect();
+    let settings = config.api.clone();
+    let parts = ApiParts {
+        platform: Arc::clone(&platform),
+        keepers,
+        settings,
+    };
+    Ok(Arc::new(ApiCourier(Arc::new(Api::new(parts)))))
+}
+
+/// The engine's task, and the two ends of its life.
+#[derive(Debug)]
+struct EngineTask {
+    stop: watch::Sender<bool>,
+    done: tokio::task::JoinHandle<Result<Stopped, EngineError>>,
+}
+
+fn start_engine(
+    config: &Config,
+    routes: Routes,
+    inbox: &Arc<dyn Inbox>,
+    clock: &Arc<dyn Clock>,
+    counters: &Arc<Counters>,
+    runtime: &Runtime,
+) -> Result<EngineTask, StartError> {
+    let courier = make_courier(config, clock, counters)?;
+    let engine = Engine::new(EngineParts {
+        inbox: Arc::clone(inbox),
+        courier,
+        routes,
+        clock: Arc::clone(clock),
+        counters: Arc::clone(counters),
+        settings: config.dispatch.clone(),
+    });
+    let engine = engine?;
+    let (stop, stopped) = watch::channel(false);
+    let done = runtime.spawn(engine.run(stopped));
+    Ok(EngineTask { stop, done })
+}
+
+/// What an operator wants to see in the first lines of a log.
+fn announce(config: &Config, server: &Server) {
+    for (name, account) in &config.accounts {
+        tracing::info!(
+            account = %name,
+            app_id = %account.credentials.app_id(),
+            mode = account.credentials.mode().name(),
+            paths = account.paths.join(" "),
+            replies = account.app_secret.is_some(),
+            "An account is served."
+        );
+    }
+    tracing::info!(
+        listen = %server.webhook_address,
+        admin_listen = %server.admin_address,
+        durability = server.inbox.durability(),
+        "wxhook is ready for pushes."
+    );
+}
+
+impl Server {
+    /// Starts everything. Blocks while the store recovers; must not be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] says what did not start.
+    pub fn start(config: Config, routes: Routes) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let counters = Arc::new(Counters::default());
+        let listeners = Listeners::bind(&config.http)?;
+        let address = system("reading a listener's address");
+        let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
+        let inbox = open_store(&config, &clock)?;
+        let key = admin_key::find_or_make(&config).map_err(system("making the admin key"))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("wxhook-engine")
+            .enable_all()
+            .build()
+            .map_err(system("starting the engine"))?;
+        let engine = start_engine(&config, routes, &inbox, &clock, &counters, &runtime)?;
+        let admin = Arc::new(Admin::new(Arc::clone(&inbox), Arc::clone(&counters), key));
+        let webhook = make_webhook(&config, &inbox, &clock, counters);
+        let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
+        let server = Self {
+            inbox,
+            admin,
+            running,
+            engine,
+            webhook_address,
+            admin_address,
+            runtime,
+        };
+        announce(&config, &server);
+        Ok(server)
+    }
+
+    /// Where pushes are awaited.
+    pub fn webhook_address(&self) -> SocketAddr {
+        self.webhook_address
+    }
+
+    /// Where operators and probes are awaited.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// The store.
+    pub fn inbox(&self) -> &Arc<dyn Inbox> {
+        &self.inbox
+    }
+
+    /// Waits until the process is told to stop (SIGINT, SIGTERM) or must, and stops.
+    ///
+    /// # Errors
+    /// When the signals cannot be listened for.
+    pub fn run(self) -> std::io::Result<Exit> {
+        let Self {
+            inbox,
+            admin,
+            running,
+            engine,
+            runtime,
+            ..
+        } = self;
+        let mut parts = Stoppable {
+            inbox,
+            admin,
+            running,
+            engine,
+        };
+        runtime.block_on(async { Ok(parts.until_stopped(Signals::listen()?).await) })
+    }
+
+    /// Stops now, in the order of a stop.
+    pub fn stop(self) -> Exit {
+        let Self {
+            inbox,
+            admin,
+            running,
+            engine,
+            runtime,
+            ..
+        } = self;
+        let mut parts = Stoppable {
+            inbox,
+            admin,
+            running,
+            engine,
+        };
+        runtime.block_on(parts.stop())
+    }
+}
+
+/// What a stop ends, in the order in which it does.
+struct Stoppable {
+    inbox: Arc<dyn Inbox>,
+    admin: Arc<Admin>,
+    running: Running,
+    engine: EngineTask,
+}
+
+impl Stoppable {
+    /// Waits for the first reason to stop, and stops.
+    async fn until_stopped(&mut self, mut signals: Signals) -> Exit {
+        let mut health = self.inbox.health();
+        let failed =
+            health.wait_for(|health| matches!(health, Health::Poisoned(_) | Health::Closed));
+        tokio::select! {
+            signal = signals.next() => {
+                tracing::info!(signal, "Stopping: handlers in hand are finished, pushes are still stored.");
+                tokio::select! {
+                    exit = self.stop() => exit,
+                    signal = signals.next() => {
+                        tracing::warn!(signal, "Asked a second time: ending at once.");
+                        Exit::SecondSignal
+                    }
+                }
+            }
+            _ = failed => {
+                self.store_failed().await
+            }
+            ended = &mut self.engine.done => {
+                tracing::error!(outcome = ?ended, "The engine ended by itself.");
+                self.store_failed().await
+            }
+        }
+    }
+
+    async fn stop(&mut self) -> Exit {
+        self.admin.stopping();
+        // Nobody listens any more only if the engine has ended already.
+        let _ = self.engine.stop.send(true);
+        let stopped = (&mut self.engine.done).await;
+        self.running.stop_public().await;
+        self.inbox.close().await;
+        self.running.stop_admin().await;
+        match stopped {
+            Ok(Ok(Stopped { clean: true, .. })) => {
+                tracing::info!("Stopped; nothing was left in hand.");
+                Exit::Clean
+            }
+            Ok(Ok(stopped)) => {
+                tracing::warn!(
+                    running = stopped.running,
+                    "The grace expired; what was in hand runs again after the next start."
+                );
+                Exit::GraceExpired
+            }
+            Ok(Err(error)) => {
+                tracing::error!(error = %error, "The engine failed.");
+                Exit::StoreFailed
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "The engine ended by a panic.");
+                Exit::StoreFailed
+            }
+        }
+    }
+
+    /// What the disk holds is not known any more: nothing is acknowledged, nothing is waited for.
+    async fn store_failed(&mut self) -> Exit {
+        let health = self.inbox.health().borrow().clone();
+        tracing::error!(
+            health = ?health,
+            "The store failed, so this process ends. Nothing was acknowledged that is not stored. \
+             Look at the disk; the next start verifies the store before it is ready."
+        );
+        self.admin.stopping();
+        self.running.stop_public().await;
+        Exit::StoreFailed
+    }
+}

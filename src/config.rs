@@ -1,1 +1,151 @@
 //! File and environment become each room's settings; every fault is reported at once.
+//!
+//! `wxhook.example.toml` is compiled in: it is the list of keys, their defaults and their documentation.
+//! Over it lies the operator's file, over that the environment. [`load`] takes both as values, so
+//! that tests need neither; [`Sources::gather`] is the only place that reads the process's environment.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+mod account;
+mod environment;
+mod raw;
+mod rooms;
+mod value;
+
+pub use account::AccountSettings;
+pub use raw::{Fault, Faults, Origin};
+
+use crate::secret::AdminKey;
+
+/// The text of `wxhook.example.toml`: every key, its default and what it means.
+pub const EXAMPLE: &str = include_str!("../wxhook.example.toml");
+
+/// What configuration is made of, before anything is checked.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The operator's file: its path and its text.
+    pub file: Option<(PathBuf, String)>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Sources {
+    /// Reads the process's environment, and the file that `--config` or `WXHOOK_CONFIG` names.
+    ///
+    /// # Errors
+    /// A fault that names the file when it cannot be read.
+    pub fn gather(config: Option<&Path>) -> Result<Self, Faults> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that reads the environment"
+        )]
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let (path, origin) = match (config, environment.get("WXHOOK_CONFIG")) {
+            (Some(path), _) => (path.to_path_buf(), Origin::Argument("--config")),
+            (None, Some(path)) if !path.is_empty() => (
+                PathBuf::from(path),
+                Origin::Environment("WXHOOK_CONFIG".to_owned()),
+            ),
+            _ => {
+                return Ok(Self {
+                    file: None,
+                    environment,
+                });
+            }
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Self {
+                file: Some((path, text)),
+                environment,
+            }),
+            Err(error) => Err(Faults::one(Fault {
+                key: "the configuration file".to_owned(),
+                origin,
+                value: Some(path.display().to_string()),
+                problem: format!("cannot be read: {error}"),
+                remedy: "name a readable file, or leave it out to use the defaults".to_owned(),
+            })),
+        }
+    }
+}
+
+/// Which store keeps the pushes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// One SQLite file, synced before `success`.
+    Embedded,
+    /// Nothing survives the process.
+    Memory,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The listeners.
+    pub http: crate::http::Settings,
+    /// The admin key, when one is configured.
+    pub admin_key: Option<AdminKey>,
+    /// Which store.
+    pub store_kind: StoreKind,
+    /// The embedded store.
+    pub store: crate::store::embedded::Settings,
+    /// Handlers, retries, sends.
+    pub dispatch: crate::dispatch::Settings,
+    /// The platform's hosts.
+    pub hosts: Arc<crate::platform::hosts::Hosts>,
+    /// How they are connected to.
+    pub transport: crate::transport::Settings,
+    /// How they are called.
+    pub api: crate::api::Settings,
+    /// What is logged.
+    pub log_filter: String,
+    /// How it looks.
+    pub log_format: LogFormat,
+    /// The accounts, by name.
+    pub accounts: BTreeMap<String, AccountSettings>,
+}
+
+/// What a command needs of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// At least one account.
+    Accounts,
+    /// No account: it only looks at the store or at the running server.
+    NoAccount,
+}
+
+/// Checks everything and reports all faults at once.
+///
+/// # Errors
+/// [`Faults`]: one line for each wrong or unknown setting, with key, value and remedy.
+pub fn load(sources: &Sources, needs: Needs) -> Result<Config, Faults> {
+    let mut reader = raw::Reader::new(sources)?;
+    let config = rooms::read(&mut reader, needs);
+    reader.finish()?;
+    // Without a fault every part is there.
+    config.ok_or_else(Faults::default)
+}
+
+/// A duration as settings write it, for command-line arguments.
+///
+/// # Errors
+/// A sentence that says how durations are written.
+pub fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    value::duration(text).map_err(|problem| format!("{}; {}", problem.problem, problem.remedy))
+}
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,11 @@ impl AppId {
         check(text).map(|()| Self(text.into()))
     }
 
+    /// Stands for an account that nobody named, where a document is looked at by itself.
+    pub fn unknown() -> Self {
+        Self("unknown".into())
+    }
+
     /// The id as the platform writes it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,6 +3,30 @@
 //! A push is verified, decrypted, parsed and **stored before** WeChat is told `success`; then your
 //! handler functions run, one user's pushes in order, users in parallel; what they reply goes out
 //! through the customer-message API, and is never sent twice.
+//!
+//! A program of your own needs two things: routes and a state.
+//!
+//! ```no_run
+//! use std::convert::Infallible;
+//! use wxhook::{Content, Router};
+//!
+//! async fn echo(Content(text): Content) -> String {
+//!     format!("You wrote: {text}")
+//! }
+//!
+//! fn routes() -> Router<()> {
+//!     Router::new().fallback(echo)
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     wxhook::main(routes, || Ok::<_, Infallible>(()))
+//! }
+//! ```
+//!
+//! Rooms in reading order: [`protocol`] (bytes in, values out), [`store`] (what must survive),
+//! [`http`] (the way to `success`), [`dispatch`] (routes, lanes, attempts, outbox), [`token`],
+//! [`platform`] and [`api`] (the way to WeChat), [`simulator`] (a local WeChat), [`config`],
+//! [`app`] (start and stop), [`cli`].
 
 pub mod api;
 pub mod app;
@@ -20,3 +44,20 @@ pub mod simulator;
 pub mod store;
 pub mod token;
 pub mod transport;
+
+pub use cli::main;
+pub use dispatch::{
+    Attempts, Captures, Content, Deadline, Error, FromPush, Handler, IntoReply, Reply, Router,
+    State, pattern,
+};
+pub use id::{AppId, OpenId};
+pub use protocol::message::Text;
+pub use protocol::push::{Click, Push, Subscribe, Unsubscribe};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.zh-CN.md")]
+struct ReadmeInChinese;

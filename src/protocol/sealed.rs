@@ -157,6 +157,11 @@ impl Verified<'_> {
         self.query.seconds
     }
 
+    /// The platform's nonce, which its signature covers.
+    pub fn nonce(&self) -> &str {
+        &self.query.nonce
+    }
+
     /// What the verification of a URL wants to see again, byte for byte and nothing else.
     ///
     /// # Errors

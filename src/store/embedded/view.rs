@@ -59,6 +59,20 @@ impl View {
         Ok(found)
     }
 
+    /// The oldest pushes that the filter takes, its own limit aside: at most `limit`, oldest first.
+    /// The next page begins after the last one's id.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn page(&self, filter: &Filter, limit: usize) -> Result<Vec<StoredPush>, StoreError> {
+        let (condition, values) = conditions(filter);
+        let sql = format!(
+            "SELECT {PUSH_COLUMNS} FROM push WHERE {condition} ORDER BY id LIMIT {}",
+            count(limit)
+        );
+        self.rows(&sql, params_from_iter(values), code::push)
+    }
+
     /// Everything kept about one push.
     ///
     /// # Errors

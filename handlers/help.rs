@@ -1,0 +1,5 @@
+//! What the account can do.
+
+pub(crate) async fn help() -> &'static str {
+    "发送“查 1001”查询订单；点击菜单“我的订单”看最近的一单；其他内容我会原样回复。"
+}

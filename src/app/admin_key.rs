@@ -1,0 +1,49 @@
+//! The key of the admin listener: configured, or made once and kept in the data directory.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use crate::config::{Config, StoreKind};
+use crate::secret::AdminKey;
+
+/// The file's name in the data directory.
+const ADMIN_KEY_FILE: &str = "admin.key";
+
+/// Random bytes of a made key; written as twice as many hex digits.
+const KEY_BYTES: usize = 32;
+
+/// The configured key, else the kept one, else a new one that is kept (readable by the owner only).
+pub(super) fn find_or_make(config: &Config) -> io::Result<AdminKey> {
+    if let Some(key) = &config.admin_key {
+        return Ok(key.clone());
+    }
+    if config.store_kind == StoreKind::Memory {
+        return make();
+    }
+    let path = config.store.data_dir.join(ADMIN_KEY_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(AdminKey::new(text.trim())),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let key = make()?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)?;
+    writeln!(file, "{}", key.expose())?;
+    file.sync_all()?;
+    tracing::info!(path = %path.display(), "An admin key was made.");
+    Ok(key)
+}
+
+fn make() -> io::Result<AdminKey> {
+    let mut bytes = [0; KEY_BYTES];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(AdminKey::new(text))
+}

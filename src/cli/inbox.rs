@@ -1,0 +1,250 @@
+//! `wxhook inbox list|show`: what was received, read beside a running server.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::output::{Failure, line, local_time};
+use super::record::{stored_json, story_json};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::config::{Config, StoreKind};
+use crate::id::{OpenId, PushId};
+use crate::protocol::push::{Kind, Push};
+use crate::store::embedded::View;
+use crate::store::{Filter, PushState, StoredPush, Story};
+
+/// Look at the pushes that were received.
+#[derive(Debug, Subcommand)]
+pub(super) enum InboxCommand {
+    /// List pushes, oldest first; everything kept unless narrowed
+    List(ListArgs),
+    /// Show one push: how it was verified, its attempts, its reply parts
+    Show(ShowArgs),
+}
+
+/// Which pushes, and how they are printed.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Only pushes in this state
+    #[arg(long, value_enum)]
+    state: Option<StateName>,
+    /// Only this user's (OpenID)
+    #[arg(long)]
+    user: Option<String>,
+    /// Only those received within this time: 30m, 2h, 1d
+    #[arg(long, value_parser = crate::config::parse_duration)]
+    since: Option<std::time::Duration>,
+    /// At most so many, the newest of them
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Only authentic pushes that could not be read
+    #[arg(long, conflicts_with = "state")]
+    malformed: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which push, and how it is printed.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The push's id, as `list` prints it
+    id: i64,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum StateName {
+    Pending,
+    Retry,
+    Done,
+    Dead,
+    Malformed,
+}
+
+impl StateName {
+    fn state(self) -> PushState {
+        match self {
+            Self::Pending => PushState::Pending,
+            Self::Retry => PushState::Retry,
+            Self::Done => PushState::Done,
+            Self::Dead => PushState::Dead,
+            Self::Malformed => PushState::Malformed,
+        }
+    }
+}
+
+pub(super) fn run(command: &InboxCommand, config: Option<&Path>) -> Result<ExitCode, Failure> {
+    let view = open_view(&super::load_for_reading(config)?)?;
+    match command {
+        InboxCommand::List(args) => {
+            let state = if args.malformed {
+                Some(PushState::Malformed)
+            } else {
+                args.state.map(StateName::state)
+            };
+            let filter = Filter {
+                state,
+                user: args.user.as_deref().map(OpenId::new),
+                since: args.since.map(ago),
+                after: PushId::ZERO,
+                limit: args.limit,
+            };
+            print_list(&view, &filter, args.json)?;
+        }
+        InboxCommand::Show(args) => show(&view, args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the store for reading, beside whoever holds it.
+pub(super) fn open_view(config: &Config) -> Result<View, Failure> {
+    if config.store_kind == StoreKind::Memory {
+        return Err(Failure::wrong(
+            "store.kind = \"memory\": a store in memory can be seen only by the server itself; use store.kind = \"embedded\"",
+        ));
+    }
+    View::open(&config.store.data_dir).map_err(Failure::failed)
+}
+
+fn ago(duration: std::time::Duration) -> Timestamp {
+    let back = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_milliseconds(
+        SystemClock::start()
+            .now()
+            .milliseconds()
+            .saturating_sub(back),
+    )
+}
+
+/// Prints page by page, so that a large store fills no memory.
+pub(super) fn print_list(view: &View, filter: &Filter, json: bool) -> Result<(), Failure> {
+    if filter.limit.is_some() {
+        let pushes = view.list(filter).map_err(Failure::failed)?;
+        return pushes.iter().try_for_each(|push| print_push(push, json));
+    }
+    let mut filter = filter.clone();
+    loop {
+        let page = view.page(&filter, PAGE).map_err(Failure::failed)?;
+        page.iter().try_for_each(|push| print_push(push, json))?;
+        match page.last() {
+            Some(last) => filter.after = last.id,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Pushes read at once.
+const PAGE: usize = 500;
+
+fn print_push(push: &StoredPush, json: bool) -> Result<(), Failure> {
+    if json {
+        return line(stored_json(push));
+    }
+    line(format_args!(
+        "{}  {}  {:9}  {:28}  {}",
+        push.id,
+        local_time(push.received_at),
+        push.state.name(),
+        push.user,
+        summary(push)
+    ))
+}
+
+/// What a push says, in a few words.
+fn summary(push: &StoredPush) -> String {
+    let parsed = match push.kind {
+        Kind::Malformed => None,
+        _ => Push::parse(&push.account, &push.body).ok(),
+    };
+    let Some(parsed) = parsed else {
+        return format!(
+            "malformed: {}",
+            push.reason.as_deref().unwrap_or("unreadable")
+        );
+    };
+    let what = parsed.event().unwrap_or(parsed.msg_type()).to_owned();
+    let detail = parsed
+        .fields()
+        .get("Content")
+        .or_else(|| parsed.fields().get("EventKey"));
+    match detail.filter(|detail| !detail.is_empty()) {
+        Some(detail) => format!("{what} {:?}", shorten(detail)),
+        None => what,
+    }
+}
+
+fn shorten(text: &str) -> String {
+    const SHOWN: usize = 40;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn show(view: &View, args: &ShowArgs) -> Result<(), Failure> {
+    let story = view
+        .story(PushId(args.id))
+        .map_err(Failure::failed)?
+        .ok_or_else(|| {
+            Failure::failed(format!(
+                "there is no push {}; `wxhook inbox list` shows those that are kept",
+                args.id
+            ))
+        })?;
+    if args.json {
+        line(story_json(&story))
+    } else {
+        print_story(&story)
+    }
+}
+
+fn print_story(story: &Story) -> Result<(), Failure> {
+    let push = &story.push;
+    line(format_args!("push      {}", push.id))?;
+    line(format_args!("account   {}", push.account))?;
+    line(format_args!("user      {}", push.user))?;
+    line(format_args!("says      {}", summary(push)))?;
+    line(format_args!(
+        "state     {}{}",
+        push.state.name(),
+        because(push.reason.as_deref())
+    ))?;
+    line(format_args!(
+        "received  {}, verified: {}",
+        local_time(push.received_at),
+        push.verified
+    ))?;
+    line(format_args!("repeats   {}", push.repeats))?;
+    for (run, attempt) in &story.attempts {
+        let lasted = attempt.ended_at.since(attempt.started_at).as_millis();
+        line(format_args!(
+            "attempt   {} run {run} no. {}: {} {} after {lasted} ms{}",
+            local_time(attempt.started_at),
+            attempt.number,
+            attempt.route,
+            attempt.ended.name(),
+            because(attempt.error.as_deref())
+        ))?;
+    }
+    for part in &story.parts {
+        line(format_args!(
+            "reply     {} run {} part {}: {}{} {}",
+            local_time(part.changed_at),
+            part.key.run,
+            part.key.ordinal + 1,
+            part.state.name(),
+            because(part.detail.as_deref()),
+            String::from_utf8_lossy(&part.message)
+        ))?;
+    }
+    line("document:")?;
+    line(String::from_utf8_lossy(&push.body))
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" ({reason})"))
+}

@@ -1,0 +1,235 @@
+//! One account's settings.
+
+use super::Needs;
+use super::raw::Reader;
+use super::value::Problem;
+use crate::id::AppId;
+use crate::protocol::{Credentials, Mode, Rotating, envelope};
+use crate::secret::{AesKey, AppSecret, PushToken};
+
+/// An account as it is configured, checked.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    /// What its pushes are verified and opened with.
+    pub credentials: Credentials,
+    /// What access tokens are asked for with; an account that only receives has none.
+    pub app_secret: Option<AppSecret>,
+    /// The paths at which it is served.
+    pub paths: Vec<String>,
+}
+
+/// Reads every account; notes a fault when there is none but one is needed.
+pub(super) fn read_all(
+    reader: &mut Reader,
+    needs: Needs,
+) -> Option<Vec<(String, AccountSettings)>> {
+    let names: Vec<String> = reader
+        .names("accounts")
+        .into_iter()
+        .filter(|name| name != "default" || default_is_set(reader))
+        .collect();
+    if names.is_empty() {
+        // The keys of [accounts.default] are known even when none of them is set.
+        skip(reader, "default");
+        if needs == Needs::NoAccount {
+            return Some(Vec::new());
+        }
+        reader.fault(
+            "accounts",
+            "no account is configured",
+            "set WECHAT_APP_ID, WECHAT_TOKEN and WECHAT_ENCODING_AES_KEY, or [accounts.default] in a file; \
+             `wxhook dev` needs none",
+        );
+        return None;
+    }
+    if !names.iter().any(|name| name == "default") {
+        skip(reader, "default");
+    }
+    let single = names.len() == 1;
+    let accounts: Vec<_> = names
+        .iter()
+        .map(|name| Some((name.clone(), read(reader, name, single)?)))
+        .collect();
+    let accounts: Vec<_> = accounts.into_iter().collect::<Option<_>>()?;
+    check_paths(reader, &accounts);
+    Some(accounts)
+}
+
+const KEYS: [&str; 8] = [
+    "app_id",
+    "app_secret",
+    "token",
+    "encoding_aes_key",
+    "mode",
+    "previous_token",
+    "previous_encoding_aes_key",
+    "path",
+];
+
+fn default_is_set(reader: &Reader) -> bool {
+    KEYS.iter()
+        .any(|key| reader.is_set(&format!("accounts.default.{key}")))
+}
+
+fn skip(reader: &mut Reader, name: &str) {
+    for key in KEYS {
+        reader.text(&format!("accounts.{name}.{key}"), |_| Ok(()));
+    }
+}
+
+fn read(reader: &mut Reader, name: &str, single: bool) -> Option<AccountSettings> {
+    let key = |field: &str| format!("accounts.{name}.{field}");
+    check_name(reader, name);
+    let app_id = reader.text(&key("app_id"), app_id);
+    let app_secret = reader.secret(&key("app_secret"), |text| Ok(AppSecret::new(text)));
+    let token = reader.secret(&key("token"), push_token);
+    let previous_token = reader.secret(&key("previous_token"), push_token);
+    let aes_key = reader.secret(&key("encoding_aes_key"), aes_key);
+    let previous_key = reader.secret(&key("previous_encoding_aes_key"), self::aes_key);
+    let mode = reader.text(&key("mode"), mode);
+    let path = reader.text(&key("path"), own_path);
+
+    if matches!(token, Some(None)) {
+        reader.fault(&key("token"), "is not set", "copy the Token (令牌) of the console's server configuration; WECHAT_TOKEN for the default account");
+    }
+    let (token, aes_key) = (token?, aes_key?);
+    let mode = mode?.unwrap_or(if aes_key.is_some() {
+        Mode::Secure
+    } else {
+        Mode::Plain
+    });
+    if mode != Mode::Plain && aes_key.is_none() {
+        reader.fault(
+            &key("encoding_aes_key"),
+            format!("is not set, but mode is {}", mode.name()),
+            "copy the EncodingAESKey of the console, or set mode = \"plain\" there and here",
+        );
+        return None;
+    }
+    let app_id = app_id?;
+    let token = Rotating {
+        current: token?,
+        previous: previous_token?,
+    };
+    let key = aes_key.map(|current| Rotating {
+        current,
+        previous: previous_key.flatten(),
+    });
+    let paths = paths(name, &app_id, path?, single);
+    let credentials = Credentials::new(app_id, mode, token, key).ok()?;
+    Some(AccountSettings {
+        credentials,
+        app_secret: app_secret?,
+        paths,
+    })
+}
+
+/// Names are path segments and words of the log.
+fn check_name(reader: &mut Reader, name: &str) {
+    let fits = (1..=32).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !fits {
+        reader.fault(
+            &format!("accounts.{name}"),
+            "is not a name for an account",
+            "use 1 to 32 of a-z, 0-9 and -",
+        );
+    }
+}
+
+fn app_id(text: &str) -> Result<AppId, Problem> {
+    let remedy = "copy the AppID of the console: wx and 16 digits or letters a-f";
+    if text.trim().is_empty() {
+        return Err(Problem::new(
+            "is not set",
+            format!("{remedy}; WECHAT_APP_ID for the default account"),
+        ));
+    }
+    AppId::parse(text.trim()).map_err(|error| Problem::new(error.to_string(), remedy))
+}
+
+/// Source: the console accepts 3 to 32 letters and digits.
+fn push_token(text: &str) -> Result<PushToken, Problem> {
+    let fits = (3..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if fits {
+        Ok(PushToken::new(text))
+    } else {
+        Err(Problem::new(
+            "is not a Token",
+            "copy the Token (令牌) of the console's server configuration: 3 to 32 letters and digits",
+        ))
+    }
+}
+
+fn aes_key(text: &str) -> Result<AesKey, Problem> {
+    envelope::decode_key(text).map_err(|error| {
+        Problem::new(
+            error.to_string(),
+            "copy the EncodingAESKey (消息加解密密钥) of the console: 43 letters and digits",
+        )
+    })
+}
+
+fn mode(text: &str) -> Result<Option<Mode>, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Mode::parse(text).map(Some).map_err(|error| {
+        Problem::new(
+            error.to_string(),
+            "write plain (明文), compatible (兼容) or secure (安全), as the console says",
+        )
+    })
+}
+
+fn own_path(text: &str) -> Result<Option<String>, Problem> {
+    let text = text.trim().trim_end_matches('/');
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let fits = text.starts_with('/')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b));
+    if !fits {
+        return Err(Problem::new("is not a path", "write it like /wechat/shop"));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn paths(name: &str, app_id: &AppId, own: Option<String>, single: bool) -> Vec<String> {
+    let mut paths = vec![format!("/wechat/{name}"), format!("/wechat/{app_id}")];
+    paths.extend(single.then(|| "/wechat".to_owned()));
+    paths.extend(own);
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// Two accounts at one path, or with one AppID, could not be told apart.
+fn check_paths(reader: &mut Reader, accounts: &[(String, AccountSettings)]) {
+    for (index, (name, account)) in accounts.iter().enumerate() {
+        for (other, earlier) in &accounts[..index] {
+            if account.credentials.app_id() == earlier.credentials.app_id() {
+                reader.fault(
+                    &format!("accounts.{name}.app_id"),
+                    format!("is also the AppID of accounts.{other}"),
+                    "give each account its own",
+                );
+            } else if let Some(path) = account
+                .paths
+                .iter()
+                .find(|path| earlier.paths.contains(path))
+            {
+                reader.fault(
+                    &format!("accounts.{name}.path"),
+                    format!("{path} is also a path of accounts.{other}"),
+                    "give each account paths of its own",
+                );
+            }
+        }
+    }
+}

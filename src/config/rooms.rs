@@ -1,0 +1,253 @@
+//! Each room's settings, read section by section.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::raw::Reader;
+use super::value::{self, Problem};
+use super::{Config, LogFormat, Needs, StoreKind, account};
+use crate::dispatch::Attempts;
+use crate::platform::hosts::{ApiHost, Hosts};
+use crate::secret::AdminKey;
+
+/// Reads everything. `None` means that at least one fault was noted.
+pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
+    let http = http(reader);
+    let admin_key = reader.secret("admin.key", admin_key);
+    let store_kind = reader.text("store.kind", store_kind);
+    let store = store(reader);
+    let dispatch = dispatch(reader);
+    let api = api(reader);
+    let token_store = reader.text("token.store", token_store);
+    let log_filter = reader.text("log.filter", |text| Ok(text.to_owned()));
+    let log_format = reader.text("log.format", log_format);
+    let accounts = account::read_all(reader, needs);
+    let http = http?;
+    if let Some(store) = &store
+        && store.seen_retention < http.freshness_window.saturating_mul(2)
+    {
+        reader.fault(
+            "store.seen_retention",
+            "is less than twice server.freshness_window, so an old request could be repeated unrecognised",
+            "make it longer, or the window shorter",
+        );
+    }
+    token_store?;
+    let (hosts, transport, api) = api?;
+    Some(Config {
+        http,
+        admin_key: admin_key?,
+        store_kind: store_kind?,
+        store: store?,
+        dispatch: dispatch?,
+        hosts: Arc::new(hosts),
+        transport,
+        api,
+        log_filter: log_filter?,
+        log_format: log_format?,
+        accounts: BTreeMap::from_iter(accounts?),
+    })
+}
+
+fn http(reader: &mut Reader) -> Option<crate::http::Settings> {
+    let listen = reader.text("server.listen", address);
+    let admin_listen = reader.text("admin.listen", address);
+    let workers = count(reader, "server.workers", 0, 1_024);
+    // WeChat gives up after 5 s; an answer that leaves later is never read.
+    let request_budget = reader.text("server.request_budget", between("100ms", "4800ms"));
+    let freshness_window = reader.text("server.freshness_window", between("30s", "1d"));
+    let max_connections = count(reader, "server.max_connections", 1, 1_000_000);
+    Some(crate::http::Settings {
+        listen: listen?,
+        admin_listen: admin_listen?,
+        workers: workers?,
+        request_budget: request_budget?,
+        freshness_window: freshness_window?,
+        max_connections: max_connections?,
+    })
+}
+
+fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
+    let data_dir = reader.text("store.data_dir", directory);
+    let seen_retention = reader.text("store.seen_retention", between("2m", "7d"));
+    let seen_cap = count(reader, "store.seen_cap", 1_000, 100_000_000);
+    let done_retention = reader.text("store.done_retention", between("1m", "3650d"));
+    let reserve_bytes = reader.text("store.reserve_bytes", value::size);
+    let done_bytes = reader.text("store.done_bytes", value::size);
+    let max_bytes = reader.text("store.max_bytes", value::size);
+    let ride = reader.text("store.ride", between("1ms", "5s"));
+    Some(crate::store::embedded::Settings {
+        data_dir: data_dir?,
+        seen_retention: seen_retention?,
+        seen_cap: seen_cap?,
+        done_retention: done_retention?,
+        done_bytes: done_bytes?,
+        max_bytes: max_bytes?,
+        reserve_bytes: reserve_bytes?,
+        ride: ride?,
+    })
+}
+
+fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
+    let key = |name: &str| format!("dispatch.{name}");
+    let handlers = count(reader, &key("handlers"), 1, 100_000);
+    let handler_threads = count(reader, &key("handler_threads"), 1, 1_024);
+    let max_handler_threads = count(reader, &key("max_handler_threads"), 1, 1_024);
+    let blocked_after = reader.text(&key("blocked_after"), between("10ms", "1h"));
+    let handler_timeout = reader.text(&key("handler_timeout"), between("10ms", "1d"));
+    let attempts = reader.list(&key("attempts"), |text| Ok(text.to_owned()));
+    let attempts = attempts.and_then(|times| {
+        Attempts::after(times)
+            .map_err(|error| {
+                reader.fault(
+                    &key("attempts"),
+                    error.to_string(),
+                    "write it like [\"2s\", \"10s\", \"1m\"]",
+                )
+            })
+            .ok()
+    });
+    let max_starts = count(reader, &key("max_starts"), 1, 1_000);
+    let lane_hold = reader.text(&key("lane_hold"), between("0s", "10m"));
+    let lane_pushes = count(reader, &key("lane_pushes"), 1, 100_000);
+    let pushes_in_memory = count(reader, &key("pushes_in_memory"), 1, 10_000_000);
+    let bytes_in_memory = reader.text(&key("bytes_in_memory"), value::size);
+    let sends = count(reader, &key("sends"), 1, 10_000);
+    let send_patience = reader.text(&key("send_patience"), between("0s", "1h"));
+    let stop_grace = reader.text(&key("stop_grace"), between("0s", "1h"));
+    Some(crate::dispatch::Settings {
+        handlers: handlers?,
+        handler_timeout: handler_timeout?,
+        attempts: attempts?,
+        max_starts: u32::try_from(max_starts?).ok()?,
+        lane_hold: lane_hold?,
+        lane_pushes: lane_pushes?,
+        pushes_in_memory: pushes_in_memory?,
+        bytes_in_memory: usize::try_from(bytes_in_memory?).ok()?,
+        sends: sends?,
+        send_patience: send_patience?,
+        stop_grace: stop_grace?,
+        handler_threads: handler_threads?,
+        max_handler_threads: max_handler_threads?,
+        blocked_after: blocked_after?,
+        ..crate::dispatch::Settings::default()
+    })
+}
+
+/// The hosts, how they are connected to, and how they are called.
+fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate::api::Settings)> {
+    let hosts = reader.list("api.hosts", host).and_then(|hosts| {
+        Hosts::new(hosts)
+            .map_err(|error| {
+                reader.fault(
+                    "api.hosts",
+                    error.to_string(),
+                    "remove it to use the default",
+                )
+            })
+            .ok()
+    });
+    let connect_timeout = reader.text("api.connect_timeout", between("50ms", "1m"));
+    let timeout = reader.text("api.timeout", between("50ms", "2m"));
+    let busy_means_not_sent = reader.flag("api.busy_means_not_sent");
+    let hosts = hosts?;
+    let transport = crate::transport::Settings {
+        https: hosts.any_https(),
+        plain_http: hosts.any_plain_http(),
+        connect_timeout: connect_timeout?,
+        ..crate::transport::Settings::default()
+    };
+    let api = crate::api::Settings {
+        timeout: timeout?,
+        busy_means_not_sent: busy_means_not_sent?,
+    };
+    Some((hosts, transport, api))
+}
+
+fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Option<usize> {
+    usize::try_from(reader.number(key, least, most)?).ok()
+}
+
+/// A duration between two others, which the message names as they are written here.
+fn between(least: &'static str, most: &'static str) -> impl Fn(&str) -> Result<Duration, Problem> {
+    move |text| {
+        let (low, high) = (value::duration(least)?, value::duration(most)?);
+        value::within(
+            value::duration(text)?,
+            &low,
+            &high,
+            &format!("from {least} to {most}"),
+        )
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, Problem> {
+    text.trim().parse().map_err(|_| {
+        Problem::new(
+            "is not an address",
+            "write ADDRESS:PORT, for example 127.0.0.1:8080",
+        )
+    })
+}
+
+fn directory(text: &str) -> Result<PathBuf, Problem> {
+    match text.trim() {
+        "" => Err(Problem::new(
+            "is empty",
+            "name a directory, for example ./data",
+        )),
+        path => Ok(PathBuf::from(path)),
+    }
+}
+
+fn host(text: &str) -> Result<ApiHost, Problem> {
+    ApiHost::parse(text.trim()).map_err(|error| {
+        Problem::new(
+            error.to_string(),
+            "write https://HOST, or http://HOST:PORT for a stand-in",
+        )
+    })
+}
+
+fn admin_key(text: &str) -> Result<AdminKey, Problem> {
+    if text.len() < 16 {
+        return Err(Problem::new("is too short", "use 16 characters or more"));
+    }
+    Ok(AdminKey::new(text))
+}
+
+fn store_kind(text: &str) -> Result<StoreKind, Problem> {
+    match text.trim() {
+        "embedded" => Ok(StoreKind::Embedded),
+        "memory" => Ok(StoreKind::Memory),
+        text if text.starts_with("redis://") || text.starts_with("rediss://") => Err(Problem::new(
+            "Redis is not supported yet",
+            "use \"embedded\"",
+        )),
+        _ => Err(Problem::new(
+            "is not a store",
+            "use \"embedded\" or \"memory\"",
+        )),
+    }
+}
+
+fn token_store(text: &str) -> Result<(), Problem> {
+    match text.trim() {
+        "memory" => Ok(()),
+        _ => Err(Problem::new(
+            "is not a token store of this version",
+            "use \"memory\": after a start the platform is asked once",
+        )),
+    }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, Problem> {
+    match text.trim() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Problem::new("is not a format", "use \"text\" or \"json\"")),
+    }
+}

@@ -1,0 +1,193 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Config, Faults, Needs, Sources, load};
+use crate::protocol::Mode;
+
+const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+
+fn environment(pairs: &[(&str, &str)]) -> Sources {
+    let environment = pairs
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()));
+    Sources {
+        file: None,
+        environment: environment.collect(),
+    }
+}
+
+fn with_account(pairs: &[(&str, &str)]) -> Sources {
+    let mut sources = environment(&[
+        ("WECHAT_APP_ID", "wx0123456789abcdef"),
+        ("WECHAT_TOKEN", "token123"),
+    ]);
+    sources.environment.extend(environment(pairs).environment);
+    sources
+}
+
+fn file(text: &str) -> Sources {
+    let environment = BTreeMap::new();
+    Sources {
+        file: Some((PathBuf::from("wxhook.toml"), text.to_owned())),
+        environment,
+    }
+}
+
+fn loaded(sources: &Sources) -> Config {
+    load(sources, Needs::Accounts).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+fn faults(sources: &Sources) -> Faults {
+    load(sources, Needs::Accounts).unwrap_err()
+}
+
+#[test]
+fn the_example_file_holds_the_defaults_of_every_room() {
+    let config = loaded(&with_account(&[]));
+    assert_eq!(config.http, crate::http::Settings::default());
+    assert_eq!(
+        config.store,
+        crate::store::embedded::Settings::new("./data")
+    );
+    assert_eq!(config.dispatch, crate::dispatch::Settings::default());
+    assert_eq!(config.api, crate::api::Settings::default());
+    assert_eq!(config.transport, crate::transport::Settings::default());
+}
+
+#[test]
+fn the_mode_is_secure_with_a_key_and_plain_without_unless_it_is_said() {
+    for (name, pairs, expected) in [
+        ("no key", vec![], Mode::Plain),
+        ("key", vec![("WECHAT_ENCODING_AES_KEY", KEY)], Mode::Secure),
+        (
+            "key under an alias",
+            vec![("WECHAT_AES_KEY", KEY)],
+            Mode::Secure,
+        ),
+        (
+            "said",
+            vec![("WECHAT_AES_KEY", KEY), ("WECHAT_MODE", "兼容")],
+            Mode::Compatible,
+        ),
+        (
+            "key but plain",
+            vec![("WECHAT_AES_KEY", KEY), ("WECHAT_MODE", "plain")],
+            Mode::Plain,
+        ),
+    ] {
+        let config = loaded(&with_account(&pairs));
+        assert_eq!(
+            config.accounts["default"].credentials.mode(),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_any_key_is_a_variable() {
+    let mut sources = file("[server]\nlisten = \"127.0.0.1:1\"\nworkers = 3\n");
+    sources.environment = with_account(&[
+        ("WXHOOK_LISTEN", "127.0.0.1:2"),
+        ("WXHOOK__DISPATCH__MAX_STARTS", "9"),
+        (
+            "WXHOOK_API_HOSTS",
+            "http://127.0.0.1:3, https://api2.weixin.qq.com",
+        ),
+    ])
+    .environment;
+    let config = loaded(&sources);
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:2");
+    assert_eq!(config.http.workers, 3);
+    assert_eq!(config.dispatch.max_starts, 9);
+    assert_eq!(config.hosts.all().len(), 2);
+}
+
+#[test]
+fn every_fault_is_one_line_with_key_value_and_remedy_and_all_come_at_once() {
+    let mut sources = file(
+        "[server]\nlisten = \"here\"\nrequest_budget = \"9s\"\n[sevrer]\nworkers = 1\n[store]\nkind = \"redis://x\"\n",
+    );
+    sources.environment = environment(&[
+        ("WECHAT_TOKEN", "no good!"),
+        ("WECHAT_MODE", "secret"),
+        ("WXHOOK_LITSEN", "x"),
+        ("WECHAT_LOG_LEVEL", "debug"),
+    ])
+    .environment;
+    insta::assert_snapshot!(faults(&sources).to_string());
+}
+
+#[test]
+fn a_secret_is_never_in_a_message() {
+    let sources = with_account(&[
+        ("WECHAT_ENCODING_AES_KEY", "s3cret-but-too-short"),
+        ("WXHOOK_ADMIN_KEY", "s3cret"),
+    ]);
+    let text = faults(&sources).to_string();
+    assert!(!text.contains("s3cret"), "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
+fn accounts_have_paths_by_name_by_app_id_and_of_their_own() {
+    let one = "token = \"token123\"\n";
+    let config = loaded(&file(&format!(
+        "[accounts.shop]\napp_id = \"wxa\"\n{one}path = \"/weixin/\"\n"
+    )));
+    assert_eq!(
+        config.accounts["shop"].paths,
+        ["/wechat", "/wechat/shop", "/wechat/wxa", "/weixin"]
+    );
+    let config = loaded(&file(&format!(
+        "[accounts.a]\napp_id = \"wxa\"\n{one}[accounts.b]\napp_id = \"wxb\"\n{one}"
+    )));
+    assert_eq!(config.accounts["b"].paths, ["/wechat/b", "/wechat/wxb"]);
+    let twice = faults(&file(&format!(
+        "[accounts.a]\napp_id = \"wxa\"\n{one}[accounts.b]\napp_id = \"wxa\"\n{one}"
+    )));
+    assert_eq!(
+        twice.to_string(),
+        "accounts.b.app_id (file wxhook.toml): is also the AppID of accounts.a; give each account its own"
+    );
+}
+
+#[test]
+fn commands_that_only_look_need_no_account() {
+    assert!(
+        load(&environment(&[]), Needs::NoAccount)
+            .unwrap()
+            .accounts
+            .is_empty()
+    );
+    assert!(
+        faults(&environment(&[]))
+            .to_string()
+            .starts_with("accounts: no account is configured")
+    );
+}
+
+#[test]
+fn a_value_beside_its_file_is_a_fault_and_the_file_alone_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("token");
+    std::fs::write(&path, "fromfile1\n").unwrap();
+    let path = path.to_str().unwrap();
+    let both = with_account(&[("WECHAT_TOKEN_FILE", path)]);
+    assert!(
+        faults(&both)
+            .to_string()
+            .contains("set only one of the two")
+    );
+    let mut alone = both;
+    alone.environment.remove("WECHAT_TOKEN");
+    let config = loaded(&alone);
+    assert_eq!(
+        config.accounts["default"]
+            .credentials
+            .token()
+            .current
+            .expose(),
+        "fromfile1"
+    );
+}

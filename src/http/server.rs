@@ -1,0 +1,219 @@
+//! Starts and stops the two listeners.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpRequest, HttpServer, rt, web};
+
+use super::Settings;
+use super::admin::Admin;
+use super::webhook::Webhook;
+use crate::store::Desk;
+
+/// Why a listener did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The address cannot be had.
+    #[error(
+        "{key} = {address}: cannot listen there: {source}; choose another address or stop who holds it"
+    )]
+    Bind {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server's thread ended before it was ready.
+    #[error("the HTTP server did not start: {0}")]
+    Start(io::Error),
+}
+
+/// Listeners that are bound but not yet served.
+#[derive(Debug)]
+pub struct Listeners {
+    webhook: TcpListener,
+    admin: TcpListener,
+}
+
+impl Listeners {
+    /// Binds both addresses, so that a wrong one is known before anything else is started.
+    ///
+    /// # Errors
+    /// [`ListenError::Bind`] names the setting and the address.
+    pub fn bind(settings: &Settings) -> Result<Self, ListenError> {
+        let bind = |key, address: SocketAddr| {
+            TcpListener::bind(address).map_err(|source| ListenError::Bind {
+                key,
+                address,
+                source,
+            })
+        };
+        Ok(Self {
+            webhook: bind("server.listen", settings.listen)?,
+            admin: bind("admin.listen", settings.admin_listen)?,
+        })
+    }
+
+    /// The addresses of the public and of the admin listener.
+    ///
+    /// # Errors
+    /// What the system says when it does not know a socket.
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.webhook.local_addr()?, self.admin.local_addr()?))
+    }
+
+    /// Serves both listeners on threads of their own.
+    ///
+    /// # Errors
+    /// [`ListenError::Start`] when actix does not take a listener.
+    pub fn serve(
+        self,
+        settings: &Settings,
+        webhook: Arc<Webhook>,
+        admin: Arc<Admin>,
+    ) -> Result<Running, ListenError> {
+        let public = serve_webhook(self.webhook, settings, webhook)?;
+        let admin = serve_admin(self.admin, admin)?;
+        Ok(Running { public, admin })
+    }
+}
+
+/// Both listeners, being served.
+#[derive(Debug)]
+pub struct Running {
+    public: Served,
+    admin: Served,
+}
+
+impl Running {
+    /// Stops accepting on the public listener, answers what is in hand, closes.
+    pub async fn stop_public(&mut self) {
+        self.public.stop().await;
+    }
+
+    /// Stops the admin listener, the last thing that answers.
+    pub async fn stop_admin(&mut self) {
+        self.admin.stop().await;
+    }
+}
+
+#[derive(Debug)]
+struct Served {
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    async fn stop(&mut self) {
+        self.handle.stop(true).await;
+        if let Some(thread) = self.thread.take() {
+            // The server has stopped, so its thread is about to end.
+            drop(thread.join());
+        }
+    }
+}
+
+/// How long the head of a connection's first request may take. actix counts on while a handler runs,
+/// so this must be longer than the longest request budget, or it would cut off waiting pushes.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// After a stop, requests in hand have so long.
+const SHUTDOWN_SECONDS: u64 = 6;
+/// An idle connection is kept so long: longer than the pauses between a user's messages matter.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+fn serve_webhook(
+    listener: TcpListener,
+    settings: &Settings,
+    webhook: Arc<Webhook>,
+) -> Result<Served, ListenError> {
+    let workers = match settings.workers {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        workers => workers,
+    };
+    let connections = settings.max_connections.div_ceil(workers);
+    start("wxhook-webhook", move || {
+        let server = HttpServer::new(move || {
+            let desk = Desk::new();
+            rt::spawn(desk.clone().serve());
+            let webhook = Arc::clone(&webhook);
+            let answer = move |request: HttpRequest, payload: web::Payload| {
+                let (webhook, desk) = (Arc::clone(&webhook), desk.clone());
+                async move { webhook.answer(&request, payload, &desk).await }
+            };
+            App::new().default_service(web::to(answer))
+        });
+        server
+            .workers(workers)
+            .max_connections(connections)
+            .client_request_timeout(HEAD_LIMIT)
+            .keep_alive(KEEP_ALIVE)
+            .shutdown_timeout(SHUTDOWN_SECONDS)
+            .disable_signals()
+            .listen(listener)
+            .map(HttpServer::run)
+    })
+}
+
+fn serve_admin(listener: TcpListener, admin: Arc<Admin>) -> Result<Served, ListenError> {
+    start("wxhook-admin", move || {
+        HttpServer::new(move || {
+            let admin = Arc::clone(&admin);
+            let answer = move |request: HttpRequest| {
+                let admin = Arc::clone(&admin);
+                async move { admin.answer(&request) }
+            };
+            App::new().default_service(web::to(answer))
+        })
+        .workers(1)
+        .shutdown_timeout(1)
+        .disable_signals()
+        .listen(listener)
+        .map(HttpServer::run)
+    })
+}
+
+/// Runs one server on a thread with a runtime of its own, and waits until it listens.
+fn start(
+    name: &str,
+    build: impl FnOnce() -> io::Result<actix_web::dev::Server> + Send + 'static,
+) -> Result<Served, ListenError> {
+    let (ready, started) = sync_channel(1);
+    let run = move || {
+        rt::System::new().block_on(async move {
+            match build() {
+                Ok(server) => {
+                    let told = ready.send(Ok(server.handle()));
+                    if told.is_ok()
+                        && let Err(error) = server.await
+                    {
+                        tracing::error!(error = %error, "A listener ended with an error.");
+                    }
+                }
+                // Whoever started us is still waiting, or does not care any more.
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        });
+    };
+    let thread = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(ListenError::Start)?;
+    match started.recv() {
+        Ok(Ok(handle)) => Ok(Served {
+            handle,
+            thread: Some(thread),
+        }),
+        Ok(Err(error)) => Err(ListenError::Start(error)),
+        Err(_) => Err(ListenError::Start(io::Error::other(
+            "its thread ended early",
+        ))),
+    }
+}
