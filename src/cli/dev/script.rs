@@ -151,10 +151,13 @@ async fn await_answer(stage: &mut Stage, columns: &Columns, seen: u64) -> Result
     loop {
         if let Some(delivery) = stage.delivered(seen).first() {
             let text = delivery.content.as_deref().unwrap_or("(no text)");
-            let seconds = stage.clock.monotonic().saturating_sub(began).as_secs_f64();
+            let waited = stage.clock.monotonic().saturating_sub(began);
             columns.row(
                 &format!("公众号: {text}"),
-                &format!("the reply was sent as a customer message, {seconds:.1} s later"),
+                &format!(
+                    "the reply was sent as a customer message after {:.2} s",
+                    waited.as_secs_f64()
+                ),
             )?;
             return Ok(());
         }

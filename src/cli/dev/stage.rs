@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use super::super::output::Failure;
+use super::columns::Columns;
 use crate::clock::{Clock, SystemClock};
 use crate::id::{AppId, OpenId};
 use crate::secret::{AppSecret, PushToken};
@@ -240,6 +241,8 @@ async fn start_server(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
+        // Ctrl-C is for us: we then ask the server to stop, once.
+        .process_group(0)
         .spawn()
         .map_err(Failure::failed)?;
     let (ready, address) = oneshot::channel();
@@ -262,7 +265,7 @@ async fn follow_log(
     mut log: BufReader<tokio::process::ChildStdout>,
     ready: oneshot::Sender<SocketAddr>,
 ) {
-    let (mut ready, mut text) = (Some(ready), String::new());
+    let (mut ready, mut text, columns) = (Some(ready), String::new(), Columns);
     while matches!(log.read_line(&mut text).await, Ok(1..)) {
         let entry: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
         let listen = entry["listen"]
@@ -273,8 +276,10 @@ async fn follow_log(
         {
             let _ = ready.send(address);
         }
-        if matches!(entry["level"].as_str(), Some("WARN" | "ERROR") | None) {
-            drop(super::super::output::line(text.trim_end()));
+        match (entry["level"].as_str(), entry["message"].as_str()) {
+            (Some("INFO" | "DEBUG" | "TRACE"), _) => {}
+            (Some(level), Some(message)) => drop(columns.server(&format!("[{level}] {message}"))),
+            _ => drop(columns.server(text.trim_end())),
         }
         text.clear();
     }
