@@ -1,4 +1,45 @@
 //! The typed client of the platform's API.
+//!
+//! Every call goes one way: token, host, exchange, and once more when the token was refused. From the
+//! ground up, a client is put together like this:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use wxhook::api::{Api, ApiParts, Settings};
+//! use wxhook::clock::SystemClock;
+//! use wxhook::id::AppId;
+//! use wxhook::platform::Platform;
+//! use wxhook::platform::hosts::Hosts;
+//! use wxhook::secret::AppSecret;
+//! use wxhook::token::{Keeper, KeeperParts};
+//! use wxhook::transport::{self, HttpTransport};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock = Arc::new(SystemClock::start());
+//! let hosts = Arc::new(Hosts::parse(["http://127.0.0.1:9000"])?);
+//! let transport = HttpTransport::new(&transport::Settings {
+//!     https: hosts.any_https(),
+//!     plain_http: hosts.any_plain_http(),
+//!     ..transport::Settings::default()
+//! })?;
+//! let platform = Arc::new(Platform::new(transport, hosts, clock.clone()));
+//! let keeper = Keeper::new(KeeperParts {
+//!     account: AppId::parse("wx0123456789abcdef")?,
+//!     secret: AppSecret::new("…"),
+//!     platform: platform.clone(),
+//!     clock,
+//!     counters: Arc::default(),
+//! });
+//! let api = Api::new(ApiParts {
+//!     platform,
+//!     keepers: vec![Arc::new(keeper)],
+//!     settings: Settings::default(),
+//! });
+//! # drop(api);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::collections::HashMap;
 use std::fmt;

@@ -128,9 +128,11 @@ impl ErrorCode {
         }
     }
 
-    /// Whether the platform refused the access token, and did nothing.
-    pub fn refuses_the_token(self) -> bool {
-        self.class() == Class::Token
+    /// Whether the platform refused the account's access token, and did nothing.
+    ///
+    /// Not so 41001 (no token was sent: a bug) and 42006 (another kind of token).
+    pub const fn refuses_the_token(self) -> bool {
+        matches!(self.0, 40001 | 40014 | 42001)
     }
 
     /// Whether the call may have been executed although the platform answered this code.

@@ -241,6 +241,8 @@ impl Hosts {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -317,5 +319,14 @@ mod tests {
             hosts.record(index, false, Duration::ZERO);
         }
         assert_eq!(hosts.order(), [0, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_as_a_host_reads_as_the_same_host_again(noise in "(http://|https://)?\\PC{0,20}") {
+            if let Ok(host) = ApiHost::parse(&noise) {
+                prop_assert_eq!(ApiHost::parse(host.as_str()), Ok(host));
+            }
+        }
     }
 }

@@ -110,6 +110,7 @@ const RULES: &[(&str, Rule)] = &[
         secrets_leave_where_it_is_listed,
     ),
     ("paths are not climbed", paths_are_not_climbed),
+    ("an import names one module", imports_name_one_module),
     ("files have names that say something", names_say_something),
     ("names of tests are sentences", names_of_tests_are_sentences),
 ];
@@ -243,6 +244,19 @@ fn paths_are_not_climbed(source: &Source) -> Vec<(usize, String)> {
     matching(source.all(), r"\bsuper::super\b")
 }
 
+/// `use std::sync::{Arc, Mutex};` names one module; `use std::{fmt, sync::Arc};` names two.
+fn imports_name_one_module(source: &Source) -> Vec<(usize, String)> {
+    let several = Regex::new(r"(?m)^\s*(?:pub(?:\([^)]*\))? )?use [^;{]*\{[^;]*::[^;]*;").unwrap();
+    let code = source.lines.join("\n");
+    let line_of = |at: usize| code[..at].matches('\n').count() + 1;
+    let found = several.find_iter(&code).map(|found| {
+        let indent = found.as_str().len() - found.as_str().trim_start().len();
+        let what = "write a line for each module".to_owned();
+        (line_of(found.start() + indent), what)
+    });
+    found.collect()
+}
+
 fn names_say_something(source: &Source) -> Vec<(usize, String)> {
     let parts = source
         .path
@@ -301,6 +315,10 @@ fn every_rule_finds_what_it_forbids() {
         ("src/http/webhook.rs", "log(key.expose());"),
         ("src/token/state.rs", "fn f() {}"),
         ("src/store/memory.rs", "use super::super::id;"),
+        (
+            "src/clock.rs",
+            "\n\nuse std::{\n    fmt,\n    sync::Arc,\n};",
+        ),
         ("src/store/util.rs", ""),
         ("tests/it/store/mod.rs", "fn test_it() {}"),
     ];
@@ -319,6 +337,7 @@ fn every_rule_finds_what_it_forbids() {
     src/http/webhook.rs:1: secrets leave where it is listed: .expose()
     src/token/state.rs:1: secrets leave where it is listed: is listed in EXPOSING, and exposes nothing
     src/store/memory.rs:1: paths are not climbed: super::super
+    src/clock.rs:3: an import names one module: write a line for each module
     src/store/util.rs:1: files have names that say something: "util" says nothing about what is inside
     tests/it/store/mod.rs:1: files have names that say something: write x.rs beside x/, not x/mod.rs
     tests/it/store/mod.rs:1: names of tests are sentences: fn test_it
@@ -330,7 +349,7 @@ fn no_rule_finds_what_is_allowed() {
     let sound = [
         (
             "src/http/webhook.rs",
-            "use crate::dispatch::Engine; // not crate::cli\nuse actix_web::web;",
+            "use crate::dispatch::{Engine, Router}; // not crate::cli\nuse actix_web::web;",
         ),
         ("src/simulator/skin/inspect.rs", "use actix_web::web;"),
         ("src/config/environment.rs", "let all = std::env::vars();"),

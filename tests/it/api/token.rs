@@ -218,6 +218,22 @@ async fn a_caller_that_stops_waiting_does_not_stop_the_renewal() {
     );
 }
 
+#[test]
+fn a_renewal_that_died_with_its_runtime_is_started_anew() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_time().start_paused(true).build().unwrap()
+    };
+    let stage = Stage::new(minting(7200));
+    let short = Duration::from_millis(1);
+    runtime().block_on(async {
+        let waited = tokio::time::timeout(short, stage.keeper.token()).await;
+        assert!(waited.is_err());
+    });
+    assert_eq!(runtime().block_on(stage.token()), "token-1");
+    assert_eq!(stage.token_requests(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_jump_of_the_wall_clock_makes_nobody_wait() {
     for (name, minutes, requests) in [
