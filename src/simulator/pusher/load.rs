@@ -74,6 +74,11 @@ impl LoadReport {
         self.answers.iter().sum()
     }
 
+    /// Pushes that got an answer of this class in the end; see [`Verdict::CLASSES`].
+    pub fn count_of(&self, class: &str) -> u64 {
+        self.of(|name| name == class)
+    }
+
     /// Pushes per second.
     pub fn rate(&self) -> f64 {
         self.total() as f64 / self.wall_time.as_secs_f64().max(f64::EPSILON)
