@@ -8,6 +8,7 @@ mod pusher;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -172,6 +173,39 @@ async fn broken_answers_are_broken_on_the_wire() {
     }
     let (answer, end) = raw(served.skin.url(), &send(&token, "a")).await;
     assert!(end.is_ok() && answer.ends_with(r#""ok"}"#), "{answer}");
+    served.skin.stop().unwrap();
+}
+
+#[tokio::test]
+async fn late_answers_are_late_and_a_gateway_answers_with_a_page() {
+    let served = served(Windows::Off);
+    let token = access_token(&served).await;
+    let clock = clock();
+    for (fault, millis, start) in [
+        (
+            r#"{"fault":{"delay":{"milliseconds":80}}}"#,
+            80,
+            "HTTP/1.1 200 ",
+        ),
+        (r#"{"fault":"bad_gateway"}"#, 0, "HTTP/1.1 502 "),
+    ] {
+        raw(served.skin.url(), &post("/simulator/faults", fault)).await;
+        let started = clock.monotonic();
+        let (answer, end) = raw(served.skin.url(), &send(&token, "a")).await;
+        assert!(
+            end.is_ok() && answer.starts_with(start),
+            "{fault}: {answer}"
+        );
+        let took = clock.monotonic() - started;
+        assert!(took >= Duration::from_millis(millis), "{fault}: {took:?}");
+    }
+    let always = r#"{"when":"always","fault":"bad_gateway"}"#;
+    raw(served.skin.url(), &post("/simulator/faults", always)).await;
+    let end = "DELETE /simulator/faults HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    raw(served.skin.url(), end).await;
+    let (answer, _) = raw(served.skin.url(), &send(&token, "a")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(served.platform.lock().unwrap().delivery_count(), 2);
     served.skin.stop().unwrap();
 }
 

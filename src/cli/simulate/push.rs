@@ -71,7 +71,7 @@ pub struct PushArgs {
     /// How often a push that failed is sent again. With --count, 0 unless given.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(..=10))]
     pub repeats: Option<u32>,
-    /// Sends so many pushes, every one distinct; `{n}` in a text, key or file is the number of the push.
+    /// Sends so many pushes, every one distinct; `{number}` in a text, key or file is the number of the push.
     #[arg(long, value_name = "PUSHES", conflicts_with = "verify", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// Pushes per second; as fast as answers come unless given.

@@ -116,7 +116,7 @@ async fn a_load_prints_a_table_of_answers_replies_and_latencies() {
     let line = [
         "push",
         "--text",
-        "no {n}",
+        "no {number}",
         "--count",
         "40",
         "--connections",

@@ -517,7 +517,7 @@ async fn a_load_is_distinct_counted_and_in_order_for_each_user() {
     })
     .await;
     let plan = LoadPlan {
-        gesture: Gesture::Text("no {n}".to_owned()),
+        gesture: Gesture::Text("no {number}".to_owned()),
         rate: Some(5000.0),
         count: 300,
         connections: 4,
