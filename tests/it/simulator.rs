@@ -66,6 +66,15 @@ async fn raw(url: &str, request: &str) -> (String, std::io::Result<()>) {
     (String::from_utf8(answer).unwrap(), end)
 }
 
+/// Sends the simulator an order, which it must take.
+async fn ordered(served: &Served, request: &str) {
+    let (answer, end) = raw(served.skin.url(), request).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 204 ") && end.is_ok(),
+        "{request}: {answer}"
+    );
+}
+
 fn post(path: &str, body: &str) -> String {
     let length = body.len();
     format!(
@@ -162,8 +171,7 @@ async fn broken_answers_are_broken_on_the_wire() {
         (r#"[{"fault":"half_answer"}]"#, 1, half),
     ] {
         let before = served.platform.lock().unwrap().delivery_count();
-        let (taken, _) = raw(served.skin.url(), &post("/simulator/faults", fault)).await;
-        assert!(taken.starts_with("HTTP/1.1 204"), "{fault}: {taken}");
+        ordered(&served, &post("/simulator/faults", fault)).await;
         let (answer, end) = raw(served.skin.url(), &send(&token, "a")).await;
         assert!(arrives(&answer), "{fault}: {answer}");
         let kind = end.expect_err(fault).kind();
@@ -189,7 +197,7 @@ async fn late_answers_are_late_and_a_gateway_answers_with_a_page() {
         ),
         (r#"{"fault":"bad_gateway"}"#, 0, "HTTP/1.1 502 "),
     ] {
-        raw(served.skin.url(), &post("/simulator/faults", fault)).await;
+        ordered(&served, &post("/simulator/faults", fault)).await;
         let started = clock.monotonic();
         let (answer, end) = raw(served.skin.url(), &send(&token, "a")).await;
         assert!(
@@ -200,9 +208,9 @@ async fn late_answers_are_late_and_a_gateway_answers_with_a_page() {
         assert!(took >= Duration::from_millis(millis), "{fault}: {took:?}");
     }
     let always = r#"{"when":"always","fault":"bad_gateway"}"#;
-    raw(served.skin.url(), &post("/simulator/faults", always)).await;
+    ordered(&served, &post("/simulator/faults", always)).await;
     let end = "DELETE /simulator/faults HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    raw(served.skin.url(), end).await;
+    ordered(&served, end).await;
     let (answer, _) = raw(served.skin.url(), &send(&token, "a")).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(served.platform.lock().unwrap().delivery_count(), 2);
