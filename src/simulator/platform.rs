@@ -128,7 +128,7 @@ pub const TOKEN_LIFETIME_SECONDS: u32 = 7200;
 pub const TOKEN_OVERLAP_SECONDS: u32 = 300;
 
 /// Deliveries, calls and tokens kept for inspection.
-pub const DEFAULT_RECORDS: usize = 200_000;
+pub const DEFAULT_RECORDS: usize = 100_000;
 
 /// One HTTP request, as far as the platform looks at it. `Debug` hides query and body, in which
 /// secrets travel.
