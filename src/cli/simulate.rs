@@ -35,10 +35,18 @@ pub enum SimulateCommand {
     ///
     /// Finds a running `wxhook dev` by itself; otherwise say --url. With --count it sends many, every
     /// one distinct, and prints how long the answers took.
+    #[command(after_help = PUSH_EXAMPLES)]
     Push(Box<PushArgs>),
     /// Answers API calls as api.weixin.qq.com would: access_tokens and customer messages.
     Platform(PlatformArgs),
 }
+
+const PUSH_EXAMPLES: &str = "\
+Examples:
+  wxhook simulate push --text 你好
+  wxhook simulate push --event CLICK --key ORDER
+  wxhook simulate push --text 'no {number}' --count 10000 --connections 16
+  wxhook simulate push --verify --url http://127.0.0.1:8080/wechat";
 
 /// What the caller found out before: only it reads the environment and knows the data directory.
 #[derive(Debug, Default)]
@@ -78,8 +86,12 @@ impl SimulateError {
 }
 
 /// Runs the command, prints to the standard output and tells the exit code.
+///
+/// # Panics
+/// Inside a tokio runtime: it starts its own.
 pub fn run(args: SimulateArgs, context: SimulateContext) -> ExitCode {
-    let Err(error) = execute(args, context, &mut io::stdout().lock(), stop_signal) else {
+    // Not locked: other threads may log to the same place while this one waits.
+    let Err(error) = execute(args, context, &mut io::stdout(), stop_signal) else {
         return ExitCode::SUCCESS;
     };
     let code = error.code();
@@ -95,6 +107,9 @@ pub fn run(args: SimulateArgs, context: SimulateContext) -> ExitCode {
 ///
 /// # Errors
 /// [`SimulateError`] tells failure from wrong use.
+///
+/// # Panics
+/// Inside a tokio runtime.
 pub fn execute<S: Future<Output = ()>>(
     args: SimulateArgs,
     context: SimulateContext,

@@ -12,6 +12,7 @@ mod token;
 mod window;
 
 use std::collections::HashSet;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -127,10 +128,11 @@ pub const TOKEN_LIFETIME_SECONDS: u32 = 7200;
 pub const TOKEN_OVERLAP_SECONDS: u32 = 300;
 
 /// Deliveries, calls and tokens kept for inspection.
-pub const DEFAULT_RECORDS: usize = 200_000;
+pub const DEFAULT_RECORDS: usize = 100_000;
 
-/// One HTTP request, as far as the platform looks at it.
-#[derive(Debug, Clone, Default)]
+/// One HTTP request, as far as the platform looks at it. `Debug` hides query and body, in which
+/// secrets travel.
+#[derive(Clone, Default)]
 pub struct Call {
     /// `GET`, `POST`, …
     pub method: String,
@@ -142,6 +144,13 @@ pub struct Call {
     pub has_content_length: bool,
     /// The body.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (method, path, length) = (&self.method, &self.path, self.body.len());
+        write!(f, "{method} {path} ({length} bytes)")
+    }
 }
 
 impl Call {
@@ -163,6 +172,7 @@ fn percent_decoded(text: &str) -> String {
     while let Some(&byte) = bytes.get(at) {
         let hex = bytes
             .get(at + 1..at + 3)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match (byte, hex) {
@@ -339,7 +349,10 @@ impl Platform {
             .parameter("access_token")
             .and_then(|claimed| self.tokens.number_of(&claimed));
         let (method, path) = (call.method.clone(), call.path.clone());
-        let body = call.body.clone();
+        let body = match Endpoint::at(&call.path) {
+            Some(Endpoint::StableToken) => token::without_secret(&call.body),
+            _ => call.body.clone(),
+        };
         self.calls.push(|number| CallRecord {
             number,
             at_milliseconds: now.milliseconds(),

@@ -2,8 +2,10 @@
 //! does, and repeats what failed with the same MsgId.
 
 mod document;
+mod feed;
 mod judge;
 mod load;
+mod target;
 mod wire;
 
 use std::fmt;
@@ -23,16 +25,16 @@ use crate::simulator::seal;
 
 pub use document::Gesture;
 pub use document::Push;
+pub use feed::Feed;
+pub use feed::RemoteFeed;
 pub use judge::ERROR_TIP;
 pub use judge::Reply;
 pub use judge::ReplyFault;
 pub use judge::Verdict;
 pub use load::LoadPlan;
 pub use load::LoadReport;
-pub use wire::Feed;
-pub use wire::RemoteFeed;
-pub use wire::Target;
-pub use wire::TargetError;
+pub use target::Target;
+pub use target::TargetError;
 pub use wire::WireError;
 
 use wire::Connection;
@@ -303,7 +305,7 @@ impl Pusher {
         let timestamp = self.clock.now().seconds().to_string();
         let nonce = (100_000_000 + self.random.below(1 << 31)).to_string();
         let signature = seal::sign(&[token, &timestamp, &nonce]);
-        let open_id = wire::percent_encoded(&push.open_id);
+        let open_id = target::percent_encoded(&push.open_id);
         let mut query =
             format!("signature={signature}&timestamp={timestamp}&nonce={nonce}&openid={open_id}");
         let sealed = match &identity.key {

@@ -202,7 +202,8 @@ async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) ->
         path: request.path().to_owned(),
         query: request.query_string().to_owned(),
         has_content_length: request.headers().contains_key(CONTENT_LENGTH),
-        body,
+        // A copy: the platform keeps bodies, and this one sits in a read buffer of many kilobytes.
+        body: Bytes::copy_from_slice(&body),
     };
     let now = shared.now();
     let answer = shared.platform().handle(now, &call);

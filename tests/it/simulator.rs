@@ -8,6 +8,7 @@ mod pusher;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -63,6 +64,15 @@ async fn raw(url: &str, request: &str) -> (String, std::io::Result<()>) {
     let mut answer = Vec::new();
     let end = stream.read_to_end(&mut answer).await.map(drop);
     (String::from_utf8(answer).unwrap(), end)
+}
+
+/// Sends the simulator an order, which it must take.
+async fn ordered(served: &Served, request: &str) {
+    let (answer, end) = raw(served.skin.url(), request).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 204 ") && end.is_ok(),
+        "{request}: {answer}"
+    );
 }
 
 fn post(path: &str, body: &str) -> String {
@@ -161,8 +171,7 @@ async fn broken_answers_are_broken_on_the_wire() {
         (r#"[{"fault":"half_answer"}]"#, 1, half),
     ] {
         let before = served.platform.lock().unwrap().delivery_count();
-        let (taken, _) = raw(served.skin.url(), &post("/simulator/faults", fault)).await;
-        assert!(taken.starts_with("HTTP/1.1 204"), "{fault}: {taken}");
+        ordered(&served, &post("/simulator/faults", fault)).await;
         let (answer, end) = raw(served.skin.url(), &send(&token, "a")).await;
         assert!(arrives(&answer), "{fault}: {answer}");
         let kind = end.expect_err(fault).kind();
@@ -172,6 +181,39 @@ async fn broken_answers_are_broken_on_the_wire() {
     }
     let (answer, end) = raw(served.skin.url(), &send(&token, "a")).await;
     assert!(end.is_ok() && answer.ends_with(r#""ok"}"#), "{answer}");
+    served.skin.stop().unwrap();
+}
+
+#[tokio::test]
+async fn late_answers_are_late_and_a_gateway_answers_with_a_page() {
+    let served = served(Windows::Off);
+    let token = access_token(&served).await;
+    let clock = clock();
+    for (fault, millis, start) in [
+        (
+            r#"{"fault":{"delay":{"milliseconds":80}}}"#,
+            80,
+            "HTTP/1.1 200 ",
+        ),
+        (r#"{"fault":"bad_gateway"}"#, 0, "HTTP/1.1 502 "),
+    ] {
+        ordered(&served, &post("/simulator/faults", fault)).await;
+        let started = clock.monotonic();
+        let (answer, end) = raw(served.skin.url(), &send(&token, "a")).await;
+        assert!(
+            end.is_ok() && answer.starts_with(start),
+            "{fault}: {answer}"
+        );
+        let took = clock.monotonic() - started;
+        assert!(took >= Duration::from_millis(millis), "{fault}: {took:?}");
+    }
+    let always = r#"{"when":"always","fault":"bad_gateway"}"#;
+    ordered(&served, &post("/simulator/faults", always)).await;
+    let end = "DELETE /simulator/faults HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    ordered(&served, end).await;
+    let (answer, _) = raw(served.skin.url(), &send(&token, "a")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(served.platform.lock().unwrap().delivery_count(), 2);
     served.skin.stop().unwrap();
 }
 

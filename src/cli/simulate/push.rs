@@ -26,6 +26,7 @@ use crate::simulator::pusher::Gesture;
 use crate::simulator::pusher::Identity;
 use crate::simulator::pusher::LoadPlan;
 use crate::simulator::pusher::Mode;
+use crate::simulator::pusher::Push;
 use crate::simulator::pusher::Pusher;
 use crate::simulator::pusher::Target;
 use crate::simulator::seal;
@@ -71,7 +72,7 @@ pub struct PushArgs {
     /// How often a push that failed is sent again. With --count, 0 unless given.
     #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(..=10))]
     pub repeats: Option<u32>,
-    /// Sends so many pushes, every one distinct; `{n}` in a text, key or file is the number of the push.
+    /// Sends so many pushes, every one distinct; `{number}` in a text, key or file is the number of the push.
     #[arg(long, value_name = "PUSHES", conflicts_with = "verify", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
     /// Pushes per second; as fast as answers come unless given.
@@ -91,9 +92,9 @@ pub struct PushArgs {
     pub yes: bool,
 }
 
-/// What the user does: exactly one of these.
+/// What the user does: one of these. With --count, and none of them, a numbered text.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "what")]
+#[group(multiple = false, id = "what")]
 pub struct GestureArgs {
     /// Writes a text.
     #[arg(long)]
@@ -114,6 +115,9 @@ pub struct GestureArgs {
     #[arg(long)]
     pub verify: bool,
 }
+
+/// What users write under load when nothing else is said.
+const NUMBERED_TEXT: &str = "push {number}";
 
 /// The user of pushes that name none: 28 characters, like a real OpenID.
 const DEFAULT_USER: &str = "oSimulatedUser00000000000001";
@@ -156,6 +160,10 @@ pub(super) async fn push(
     let party = Party::choose(&args, context)?;
     let identity = party.identity.clone();
     let pusher = Pusher::new(identity, Arc::clone(&clock), seed()?).map_err(usage)?;
+    let gesture = match args.gesture.verify {
+        true => None,
+        false => Some(gesture(&args)?),
+    };
     let replies = match &party.simulator_url {
         Some(url) => Some(Replies::from_now(url, clock).await?),
         None => None,
@@ -168,15 +176,19 @@ pub(super) async fn push(
         Some(_) => 0,
         None => DEFAULT_REPEATS,
     };
-    let pusher = pusher
+    let mut pusher = pusher
         .with_feed(feed)
         .with_repeats(args.repeats.unwrap_or(default_repeats));
-    if args.gesture.verify {
-        return verify(&args, pusher, out).await;
-    }
-    match args.count {
-        Some(count) => push_many(&args, count, pusher, replies, out).await,
-        None => push_one(&args, &party, pusher, replies, out).await,
+    match (gesture, args.count) {
+        (None, _) => verify(&args, pusher, out).await,
+        (Some(gesture), Some(count)) => {
+            let plan = plan(&args, gesture, count)?;
+            push_many(&args, &plan, pusher, replies, out).await
+        }
+        (Some(gesture), None) => {
+            let push = pusher.make(gesture, &args.user);
+            push_one(&args, &party, (pusher, push), replies, out).await
+        }
     }
 }
 
@@ -198,11 +210,10 @@ async fn verify(
 async fn push_one(
     args: &PushArgs,
     party: &Party,
-    mut pusher: Pusher,
+    (mut pusher, push): (Pusher, Push),
     replies: Option<Replies>,
     out: &mut dyn Write,
 ) -> Result<(), SimulateError> {
-    let push = pusher.make(gesture(args)?, &args.user);
     let pushed = pusher.push(&push).await;
     let is_good = pushed.verdict().is_good();
     if !args.json {
@@ -231,21 +242,12 @@ async fn push_one(
 
 async fn push_many(
     args: &PushArgs,
-    count: u64,
+    plan: &LoadPlan,
     mut pusher: Pusher,
     replies: Option<Replies>,
     out: &mut dyn Write,
 ) -> Result<(), SimulateError> {
-    let plan = LoadPlan {
-        gesture: gesture(args)?,
-        rate: args.rate,
-        count,
-        connections: args.connections,
-        users: args.users,
-        // 17 digits, like real ones, and others at every start.
-        first_message_id: 24_000_000_000_000_000 + seed()? % 900_000_000_000_000,
-    };
-    let loaded = pusher.load(&plan).await;
+    let loaded = pusher.load(plan).await;
     let received = match replies {
         Some(mut replies) => {
             let wait = Duration::from_secs(args.wait);
@@ -253,7 +255,7 @@ async fn push_many(
         }
         None => None,
     };
-    report::load(out, args.json, &plan, &loaded, received)?;
+    report::load(out, args.json, plan, &loaded, received)?;
     match loaded.failed() {
         0 => Ok(()),
         failed => Err(SimulateError::Failed(format!(
@@ -261,6 +263,18 @@ async fn push_many(
             loaded.total()
         ))),
     }
+}
+
+fn plan(args: &PushArgs, gesture: Gesture, count: u64) -> Result<LoadPlan, SimulateError> {
+    Ok(LoadPlan {
+        gesture,
+        rate: args.rate,
+        count,
+        connections: args.connections,
+        users: args.users,
+        // 17 digits, like real ones, and others at every start.
+        first_message_id: 24_000_000_000_000_000 + seed()? % 900_000_000_000_000,
+    })
 }
 
 fn gesture(args: &PushArgs) -> Result<Gesture, SimulateError> {
@@ -276,10 +290,14 @@ fn gesture(args: &PushArgs) -> Result<Gesture, SimulateError> {
         let name = name.clone();
         return Ok(Gesture::Event { name, key });
     }
-    Ok(match wanted.unfollow {
-        true => Gesture::Unfollow,
-        false => Gesture::Follow,
-    })
+    match (wanted.follow, wanted.unfollow, args.count) {
+        (true, _, _) => Ok(Gesture::Follow),
+        (_, true, _) => Ok(Gesture::Unfollow),
+        (_, _, Some(_)) => Ok(Gesture::Text(NUMBERED_TEXT.to_owned())),
+        (_, _, None) => Err(usage(
+            "say what the user does: --text, --event, --follow, --unfollow, --file or --verify",
+        )),
+    }
 }
 
 fn document(path: &Path) -> Result<String, SimulateError> {

@@ -43,7 +43,7 @@ pub struct CallRecord {
     pub path: String,
     /// The number of the token that it carried, if that was one of ours.
     pub token: Option<u64>,
-    /// The body, byte for byte; as text in JSON.
+    /// The body, byte for byte; that of a token request without its AppSecret. As text in JSON.
     #[serde(serialize_with = "as_text")]
     pub body: Bytes,
     /// The HTTP status of the answer, whether or not it arrived.

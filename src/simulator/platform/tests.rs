@@ -603,6 +603,28 @@ fn fault_rules_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn records_and_debug_texts_hold_no_secret() {
+    let mut platform = platform();
+    platform.handle(at(0), &stable(false));
+    platform.handle(at(0), &plain());
+    let broken = post("/cgi-bin/stable_token", "", SECRET);
+    platform.handle(at(0), &broken);
+    let recorded: Vec<_> = platform
+        .calls_after(0)
+        .map(|call| serde_json::to_string(call).unwrap())
+        .collect();
+    assert!(recorded[0].contains("(redacted)"), "{}", recorded[0]);
+    for text in recorded.into_iter().chain([
+        format!("{:?}", stable(false)),
+        format!("{:?}", plain()),
+        format!("{:?}", platform.calls_after(0).collect::<Vec<_>>()),
+        format!("{:?}", platform.settings),
+    ]) {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+}
+
+#[test]
 fn only_the_latest_records_are_kept() {
     let mut platform = Platform::new(
         Settings {

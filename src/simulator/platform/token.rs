@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Account;
 use super::Answer;
@@ -277,6 +279,17 @@ struct StableRequest {
     appid: Option<String>,
     secret: Option<String>,
     force_refresh: bool,
+}
+
+/// The body of a token request as it may be looked at: without the AppSecret, right or wrong.
+pub(super) fn without_secret(body: &Bytes) -> Bytes {
+    let Ok(Value::Object(mut request)) = serde_json::from_slice(body) else {
+        return Bytes::from(format!("(unreadable, {} bytes)", body.len()));
+    };
+    if let Some(secret) = request.get_mut("secret") {
+        *secret = Value::from("(redacted)");
+    }
+    Bytes::from(Value::Object(request).to_string())
 }
 
 impl Platform {

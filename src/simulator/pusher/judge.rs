@@ -305,3 +305,48 @@ impl Elements {
             .filter(|text| !text.trim().is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::id::AppId;
+    use crate::secret::AesKey;
+    use crate::secret::PushToken;
+    use crate::simulator::pusher::Gesture;
+
+    fn push(content: String) -> Push {
+        let now = Timestamp::from_seconds(1_718_000_001);
+        Push::new(Gesture::Text(content), "oUser", "gh_1", now, 1)
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_the_judge_panic(
+            noise in any::<Vec<u8>>(),
+            marked_up in r"<xml>(<(Encrypt|Content|a)>|</(Encrypt|Content|a)>|&[a-z#0-9]{0,4};|<!\[CDATA\[|\]\]>|.){0,20}</xml>",
+        ) {
+            for mode in [Mode::Plain, Mode::Compatible, Mode::Secure] {
+                let identity = Identity {
+                    url: String::new(),
+                    app_id: AppId::parse("wx1").unwrap(),
+                    token: PushToken::new("token"),
+                    key: Some(AesKey::new([0; 32])),
+                    mode,
+                    original_id: "gh_1".into(),
+                };
+                for body in [noise.as_slice(), marked_up.as_bytes()] {
+                    let _ = judge(&identity, &push(String::new()), 200, body);
+                }
+            }
+        }
+
+        #[test]
+        fn whatever_a_user_writes_stands_in_the_document(content in r".*(\]\]>)?.*[^\s]") {
+            let document = push(content.clone()).document;
+            prop_assert_eq!(element(&document, "Content"), Some(content));
+        }
+    }
+}

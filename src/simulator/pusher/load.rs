@@ -12,8 +12,8 @@ use super::Verdict;
 /// What to send.
 #[derive(Debug, Clone)]
 pub struct LoadPlan {
-    /// What every push says; `{n}` in a text, key or document becomes the number of the push, from 0.
-    /// Events carry no MsgId: without `{n}`, those of one user within one second are repeats.
+    /// What every push says; `{number}` in a text, key or document becomes the number of the push, from 0.
+    /// Events carry no MsgId: without `{number}`, those of one user within one second are repeats.
     pub gesture: Gesture,
     /// Pushes per second over all connections; as fast as answers come when missing.
     pub rate: Option<f64>,
@@ -72,6 +72,11 @@ impl LoadReport {
     /// Pushes sent.
     pub fn total(&self) -> u64 {
         self.answers.iter().sum()
+    }
+
+    /// Pushes that got an answer of this class in the end; see [`Verdict::CLASSES`].
+    pub fn count_of(&self, class: &str) -> u64 {
+        self.of(|name| name == class)
     }
 
     /// Pushes per second.
@@ -205,7 +210,7 @@ impl Lane {
 
 impl Gesture {
     fn numbered(&self, number: u64) -> Self {
-        let fill = |text: &str| text.replace("{n}", &number.to_string());
+        let fill = |text: &str| text.replace("{number}", &number.to_string());
         match self {
             Self::Text(content) => Self::Text(fill(content)),
             Self::Click { key } => Self::Click { key: fill(key) },

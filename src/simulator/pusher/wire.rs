@@ -1,12 +1,5 @@
 //! A small HTTP/1.1 client: keep-alive over plain TCP, so light that it can be the load generator.
 
-use std::fmt;
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-
 use memchr::memmem;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -14,66 +7,24 @@ use tokio::net::TcpStream;
 
 use super::ANSWER_LIMIT;
 use super::CONNECT_LIMIT;
-use super::Push;
-use crate::clock::Timestamp;
-use crate::id::OpenId;
-use crate::simulator::platform::Platform;
+use super::Target;
 
-/// A server and a path on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    authority: String,
-    host: String,
-    port: u16,
-    path: String,
-    query: String,
-}
-
-/// Why a text is no URL that this client speaks to.
+/// Why no whole answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum TargetError {
-    /// Another scheme than `http`.
-    #[error("must begin with http://; name the plain listener behind your TLS proxy")]
-    Scheme,
-    /// No host, or a port that is no number.
-    #[error("has no valid host and port")]
-    Authority,
-    /// A character that a URL cannot hold.
-    #[error("contains a blank or a control character")]
-    Character,
+pub enum WireError {
+    /// No connection came about.
+    #[error("no connection")]
+    NotConnected,
+    /// The time was up.
+    #[error("no whole answer in time")]
+    TimedOut,
+    /// The connection broke, or what came is no HTTP.
+    #[error("the connection broke before the answer was whole")]
+    Broken,
 }
 
 impl Target {
-    /// Reads `http://host[:port][/path][?query]`.
-    ///
-    /// # Errors
-    /// [`TargetError`] says what is wrong with the text.
-    pub fn parse(url: &str) -> Result<Self, TargetError> {
-        if url.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-            return Err(TargetError::Character);
-        }
-        let rest = url.strip_prefix("http://").ok_or(TargetError::Scheme)?;
-        let rest = rest.split('#').next().unwrap_or_default();
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, rest) = rest.split_at(end);
-        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (host, port) = host_and_port(authority).ok_or(TargetError::Authority)?;
-        Ok(Self {
-            authority: authority.to_owned(),
-            host,
-            port,
-            path: if path.is_empty() { "/" } else { path }.to_owned(),
-            query: query.to_owned(),
-        })
-    }
-
-    /// Whether the host is this machine, by its name or address.
-    pub fn is_loopback(&self) -> bool {
-        let address = self.host.parse::<IpAddr>();
-        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    }
-
     /// Fetches a path of this server, whatever the target's own path is.
     ///
     /// # Errors
@@ -89,76 +40,6 @@ impl Target {
             .await
             .unwrap_or(Err(WireError::TimedOut))
     }
-
-    pub(super) fn get(&self, query: &str) -> Vec<u8> {
-        let (line, authority) = (self.path_with(query), &self.authority);
-        format!("GET {line} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Mozilla/4.0\r\nAccept: */*\r\n\r\n")
-            .into_bytes()
-    }
-
-    pub(super) fn post(&self, query: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
-        let (line, authority, length) = (self.path_with(query), &self.authority, body.len());
-        let mut request = format!(
-            "POST {line} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: Mozilla/4.0\r\nAccept: */*\r\n\
-             Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
-        )
-        .into_bytes();
-        request.extend_from_slice(body);
-        request
-    }
-
-    /// WeChat keeps the query of the registered URL and adds its own.
-    fn path_with(&self, query: &str) -> String {
-        let own = &self.query;
-        let joint = if own.is_empty() { "" } else { "&" };
-        format!("{}?{own}{joint}{query}", self.path)
-    }
-}
-
-fn host_and_port(authority: &str) -> Option<(String, u16)> {
-    if let Some(rest) = authority.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']')?;
-        let port = match rest.strip_prefix(':') {
-            Some(port) => port.parse().ok()?,
-            None if rest.is_empty() => 80,
-            None => return None,
-        };
-        return Some((host.to_owned(), port));
-    }
-    let (host, port) = match authority.split_once(':') {
-        Some((host, port)) => (host, port.parse().ok()?),
-        None => (authority, 80),
-    };
-    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    (!host.is_empty() && host.bytes().all(belongs)).then(|| (host.to_owned(), port))
-}
-
-/// Writes a query value so that it arrives as it is.
-pub(super) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
-/// Why no whole answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum WireError {
-    /// No connection came about.
-    #[error("no connection")]
-    NotConnected,
-    /// The time was up.
-    #[error("no whole answer in time")]
-    TimedOut,
-    /// The connection broke, or what came is no HTTP.
-    #[error("the connection broke before the answer was whole")]
-    Broken,
 }
 
 /// A kept-alive connection and what was read beyond the last answer.
@@ -360,88 +241,56 @@ impl Head {
     }
 }
 
-/// Who is told of what a user did, before the push goes out.
-#[derive(Clone, Default)]
-pub enum Feed {
-    /// Nobody: there is no simulated platform, or it does not look at sending windows.
-    #[default]
-    Nobody,
-    /// A platform in this process.
-    Platform(Arc<Mutex<Platform>>),
-    /// A platform behind its skin.
-    Remote(RemoteFeed),
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-/// The way to a platform in another process.
-#[derive(Debug)]
-pub struct RemoteFeed {
-    target: Arc<Target>,
-    connection: Option<Connection>,
-}
+    use super::*;
 
-impl Clone for RemoteFeed {
-    /// The clone has a connection of its own.
-    fn clone(&self) -> Self {
-        Self {
-            target: Arc::clone(&self.target),
-            connection: None,
+    #[test]
+    fn a_head_says_how_its_body_ends_and_whether_the_connection_stays() {
+        use Length::*;
+        for (text, status, length, keeps_alive) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 7", 200, Known(7), true),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 7", 200, Known(7), false),
+            (
+                "HTTP/1.1 200\r\nCONNECTION: Close\r\ncontent-length:0",
+                200,
+                Known(0),
+                false,
+            ),
+            ("HTTP/1.1 200 OK", 200, UntilClosed, false),
+            ("HTTP/1.1 204 No Content", 204, Known(0), true),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 7",
+                200,
+                Chunked,
+                true,
+            ),
+        ] {
+            let expected = Head {
+                status,
+                length,
+                keeps_alive,
+            };
+            assert_eq!(Head::parse(text.as_bytes()), Some(expected), "{text}");
+        }
+        for text in [
+            "",
+            "HTTP/2 200",
+            "HTTP/1.1",
+            "HTTP/1.1 200 OK\r\nContent-Length: x",
+            "HTTP/1.1 200 OK\r\nno colon",
+        ] {
+            assert_eq!(Head::parse(text.as_bytes()), None, "{text}");
         }
     }
-}
 
-impl fmt::Debug for Feed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nobody => "Nobody",
-            Self::Platform(_) => "Platform",
-            Self::Remote(_) => "Remote",
-        })
-    }
-}
-
-/// How long the platform in another process may take to note what a user did.
-const FEED_LIMIT: Duration = Duration::from_secs(2);
-
-impl Feed {
-    /// A platform behind its skin at this URL.
-    ///
-    /// # Errors
-    /// [`TargetError`] when the URL is none.
-    pub fn remote(simulator_url: &str) -> Result<Self, TargetError> {
-        let target = Target::parse(&format!(
-            "{}/simulator/acted",
-            simulator_url.trim_end_matches('/')
-        ))?;
-        Ok(Self::Remote(RemoteFeed {
-            target: Arc::new(target),
-            connection: None,
-        }))
-    }
-
-    pub(super) async fn tell(&mut self, now: Timestamp, push: &Push) {
-        let Some(scene) = push.scene else { return };
-        match self {
-            Self::Nobody => {}
-            Self::Platform(platform) => {
-                let mut platform = platform.lock().unwrap_or_else(PoisonError::into_inner);
-                platform.user_acted(now, &OpenId::new(push.open_id.as_str()), scene);
-            }
-            Self::Remote(remote) => {
-                let acted = serde_json::json!({ "openid": push.open_id, "scene": scene });
-                remote.post(acted.to_string().as_bytes()).await;
-            }
-        }
-    }
-}
-
-impl RemoteFeed {
-    async fn post(&mut self, body: &[u8]) {
-        let request = self.target.post("", "application/json", body);
-        let exchange = exchange(&mut self.connection, &self.target, &request);
-        match tokio::time::timeout(FEED_LIMIT, exchange).await {
-            Ok(Ok((204, _))) => {}
-            // The platform will then refuse the reply with 45015, which everybody can see.
-            _ => tracing::warn!("The local WeChat did not note what the user did."),
+    proptest! {
+        #[test]
+        fn no_head_makes_the_reader_panic(noise in any::<Vec<u8>>(), text in "HTTP/1.1 [0-9]{0,6}(\r\n.*)*") {
+            let _ = Head::parse(&noise);
+            let _ = Head::parse(text.as_bytes());
         }
     }
 }

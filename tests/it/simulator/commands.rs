@@ -116,7 +116,7 @@ async fn a_load_prints_a_table_of_answers_replies_and_latencies() {
     let line = [
         "push",
         "--text",
-        "no {n}",
+        "no {number}",
         "--count",
         "40",
         "--connections",
@@ -159,7 +159,7 @@ async fn what_wechat_would_not_like_ends_with_code_1() {
         ),
         (
             "a load",
-            &["push", "--follow", "--count", "3"],
+            &["push", "--count", "3"],
             "invalid",
             "3 of 3 pushes failed",
         ),
@@ -309,8 +309,7 @@ async fn wrong_use_ends_with_code_2_before_anything_is_sent() {
 #[test]
 fn arguments_that_contradict_each_other_are_refused() {
     for line in [
-        &["push"][..],
-        &["push", "--text", "a", "--follow"],
+        &["push", "--text", "a", "--follow"][..],
         &["push", "--follow", "--key", "K"],
         &["push", "--follow", "--rate", "5"],
         &["push", "--follow", "--count", "0"],

@@ -103,8 +103,7 @@ async fn serve(
     answering: Arc<Answering>,
     all: Arc<Mutex<Vec<Seen>>>,
 ) {
-    let mut buffer = String::new();
-    while let Some(seen) = read_request(&mut stream, &mut buffer, connection).await {
+    while let Some(seen) = read_request(&mut stream, connection).await {
         let number = {
             let mut all = all.lock().unwrap();
             all.push(seen.clone());
@@ -118,12 +117,9 @@ async fn serve(
     }
 }
 
-async fn read_request(
-    stream: &mut TcpStream,
-    buffer: &mut String,
-    connection: usize,
-) -> Option<Seen> {
-    let mut bytes = std::mem::take(buffer).into_bytes();
+/// The next request; a client of ours sends it only after the answer to the last.
+async fn read_request(stream: &mut TcpStream, connection: usize) -> Option<Seen> {
+    let mut bytes = Vec::new();
     loop {
         if let Some(seen) = parse(&bytes, connection) {
             return Some(seen);
@@ -517,7 +513,7 @@ async fn a_load_is_distinct_counted_and_in_order_for_each_user() {
     })
     .await;
     let plan = LoadPlan {
-        gesture: Gesture::Text("no {n}".to_owned()),
+        gesture: Gesture::Text("no {number}".to_owned()),
         rate: Some(5000.0),
         count: 300,
         connections: 4,
