@@ -54,13 +54,13 @@ fn fixture(name: &str) -> std::path::PathBuf {
 }
 
 fn vectors() -> Vectors {
-    let text = std::fs::read_to_string(fixture("vectors.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+    let text = std::fs::read_to_string(fixture("vectors.json")).expect("the file of vectors");
+    serde_json::from_str(&text).expect("vectors")
 }
 
 impl Own {
     fn key(&self) -> AesKey {
-        envelope::decode_key(&self.encoding_aes_key).unwrap()
+        envelope::decode_key(&self.encoding_aes_key).expect("a key")
     }
 
     fn credentials(
@@ -69,8 +69,8 @@ impl Own {
         token: Rotating<PushToken>,
         key: Rotating<AesKey>,
     ) -> Credentials {
-        let account = AppId::parse(&self.receive_id).unwrap();
-        Credentials::new(account, mode, token, Some(key)).unwrap()
+        let account = AppId::parse(&self.receive_id).expect("an AppID");
+        Credentials::new(account, mode, token, Some(key)).expect("credentials")
     }
 
     fn usual(&self, mode: Mode) -> Credentials {
@@ -103,7 +103,8 @@ impl Own {
 
     fn open(&self, credentials: &Credentials, body: String) -> Result<Opened, OpenError> {
         let query = self.query();
-        let verified = Sealed::parse(&query).unwrap().verify(credentials).unwrap();
+        let sealed = Sealed::parse(&query).expect("a query");
+        let verified = sealed.verify(credentials).expect("a right signature");
         verified.open(credentials, Bytes::from(body))
     }
 }
@@ -381,7 +382,7 @@ fn every_document_of_the_platform_is_read_whole() {
 /// Seals anything as the platform would, and sends it through the endpoint's own functions.
 fn read_sealed(inner: &[u8]) -> Head {
     let all = vectors().own;
-    let mut vector = all.into_iter().next().unwrap();
+    let mut vector = all.into_iter().next().expect("a vector");
     vector.encrypt = envelope::seal(&vector.key(), &vector.receive_id, [7; 16], inner);
     let parts = [
         &vector.token,
@@ -391,7 +392,8 @@ fn read_sealed(inner: &[u8]) -> Head {
     ];
     vector.msg_signature = signature::sign(&parts.map(|part| part.as_bytes())).to_string();
     let credentials = vector.usual(Mode::Secure);
-    let opened = vector.open(&credentials, vector.secure_body()).unwrap();
+    let opened = vector.open(&credentials, vector.secure_body());
+    let opened = opened.expect("opened");
     assert_eq!(opened.body(), inner);
     let head = opened.read();
     let push = Push::parse(credentials.app_id(), opened.body());

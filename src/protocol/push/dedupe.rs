@@ -98,6 +98,7 @@ impl Default for Gathering {
 
 impl Gathering {
     /// Four bytes of length, big-endian, then the bytes: no two lists of parts hash the same bytes.
+    #[inline]
     fn part(&mut self, part: &[u8]) {
         self.bytes(&(part.len() as u32).to_be_bytes());
         self.bytes(part);
@@ -107,6 +108,7 @@ impl Gathering {
         self.bytes(&[mark]);
     }
 
+    #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
         if bytes.len() > GATHERED - self.length {
             self.hasher.update(&self.gathered[..self.length]);

@@ -105,7 +105,7 @@ impl<'d> Headers<'d> {
     }
 
     /// The user in whose lane it belongs; a notice has none.
-    pub(super) fn from_user(&self) -> OpenId {
+    pub(super) fn user(&self) -> OpenId {
         match self.kind {
             Kind::Notice => OpenId::new(""),
             Kind::Message | Kind::Event | Kind::Malformed => {
@@ -140,6 +140,7 @@ struct Found<'d> {
 }
 
 /// Which of [`GUARDED`] it is.
+#[inline]
 fn guarded(name: &[u8]) -> Option<usize> {
     GUARDED
         .iter()
@@ -171,7 +172,7 @@ impl<'d> Sink<'d> for Found<'d> {
             });
         }
         self.seen |= 1 << index;
-        self.recovered |= leaf.recovered;
+        self.recovered |= leaf.is_recovered();
         if let Some(place) = self.kept.get_mut(index) {
             *place = Some(leaf);
         }
