@@ -63,11 +63,6 @@ impl Trouble {
     }
 }
 
-/// Whether an error means that the file must be verified before it is used again.
-pub(super) fn is_fatal(error: &rusqlite::Error) -> bool {
-    matches!(Trouble::of(error), Trouble::Fatal)
-}
-
 /// What the writer shows to others.
 #[derive(Debug, Clone)]
 pub(super) struct Signs {
@@ -203,7 +198,8 @@ impl Writer {
             Condition::Ready => commands,
             Condition::Refusing(reason) => {
                 let error = StoreError::Refusing(Arc::clone(reason));
-                fail_where(commands, &error, Command::is_accept)
+                let seen = &self.memory.seen;
+                fail_where(commands, &error, |command| command.is_new(seen))
             }
             Condition::Poisoned(reason) => {
                 let error = StoreError::Poisoned(Arc::clone(reason));
@@ -300,7 +296,8 @@ impl Writer {
                 "the store holds {used} bytes, and may hold {limit}"
             ));
         }
-        reserve::make(&self.paths, self.settings.reserve_bytes)
+        let refused = matches!(self.condition, Condition::Refusing(_));
+        reserve::make(&self.paths, self.settings.reserve_bytes, refused)
             .map_err(|error| format!("the disk has no space for the reserve: {error}"))?;
         upkeep::limit_bytes(&self.connection, limit).map_err(|error| error.to_string())
     }
