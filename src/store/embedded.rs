@@ -49,6 +49,9 @@ mod upkeep;
 mod view;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::OpenError;
 pub use settings::{DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings};
 pub use view::View;
@@ -109,7 +112,8 @@ impl Embedded {
         };
         // Whoever has a permit has a place; one more is for the order to stop.
         let (commands, queue) = crossbeam_channel::bounded(QUEUE_ROOM + ENGINE_ROOM + 1);
-        let writer = Writer::new(opened, queue, signs.clone(), clock);
+        let mut writer = Writer::new(opened, queue, signs.clone(), clock);
+        writer.make_room();
         let writing = thread::Builder::new()
             .name("wxhook-writer".to_owned())
             .spawn(move || writer.run())?;

@@ -137,7 +137,6 @@ impl Writer {
     }
 
     fn work(mut self) -> Option<oneshot::Sender<()>> {
-        self.make_room();
         let mut commands = Vec::new();
         loop {
             let stop = self.gather(&mut commands);
@@ -261,7 +260,7 @@ impl Writer {
     }
 
     /// Puts the reserve back; with it and space in the file, new pushes are taken again.
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         if matches!(self.condition, Condition::Poisoned(_)) {
             return;
         }
