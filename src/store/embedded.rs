@@ -8,16 +8,14 @@
 //! - A full disk is not an error of that kind: new pushes are refused, while outcomes are still written
 //!   into space that was kept back.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 use std::{fmt, io};
 
 use crossbeam_channel::Sender;
 use futures_util::future::BoxFuture;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use self::batch::Memory;
@@ -32,12 +30,13 @@ use crate::id::PushId;
 use crate::store::seen::Seen;
 use crate::store::{
     Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey, PartVerdict, QUEUE_ROOM, Room,
-    SEEN_CAP, SEEN_RETENTION, Settlement, StoreError, StoredPush, Story, Ticket,
+    Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
 mod batch;
 mod code;
 mod command;
+mod error;
 mod ledger;
 mod lock;
 mod paths;
@@ -45,147 +44,20 @@ mod poison;
 mod reader;
 mod reserve;
 mod schema;
+mod settings;
 mod upkeep;
 mod view;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::OpenError;
+pub use settings::{DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings};
 pub use view::View;
-
-/// How long handled pushes are kept for looking at.
-pub const DONE_RETENTION: Duration = Duration::from_secs(3 * 24 * 60 * 60);
-
-/// Bytes of the file beyond which handled pushes go before their time, oldest first.
-pub const DONE_BYTES: u64 = 2 << 30;
-
-/// Bytes of the file beyond which new pushes are refused.
-pub const MAX_BYTES: u64 = 16 << 30;
-
-/// Bytes kept back for outcomes, for when the disk is full.
-pub const RESERVE_BYTES: u64 = 16 << 20;
-
-/// How long a change that nobody's answer waits for may wait for a batch to ride in.
-pub const RIDE: Duration = Duration::from_millis(100);
 
 /// Changes of the engine that may wait in the writer's queue.
 const ENGINE_ROOM: usize = 4_096;
-
-/// What an embedded store is opened with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// The directory of its files; made when it is missing.
-    pub data_dir: PathBuf,
-    /// How long a dedupe key is kept at least: [`SEEN_RETENTION`].
-    pub seen_retention: Duration,
-    /// Dedupe keys kept at most: [`SEEN_CAP`].
-    pub seen_cap: usize,
-    /// How long handled pushes are kept: [`DONE_RETENTION`].
-    pub done_retention: Duration,
-    /// Bytes beyond which handled pushes go before that: [`DONE_BYTES`].
-    pub done_bytes: u64,
-    /// Bytes beyond which new pushes are refused: [`MAX_BYTES`].
-    pub max_bytes: u64,
-    /// Bytes kept back for outcomes: [`RESERVE_BYTES`]. 0 keeps nothing back.
-    pub reserve_bytes: u64,
-    /// How long a change that is not urgent waits for a batch to ride in, at most: [`RIDE`]. What a
-    /// crash within that time takes with it is done again.
-    pub ride: Duration,
-}
-
-impl Settings {
-    /// The defaults, for this directory.
-    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            data_dir: data_dir.into(),
-            seen_retention: SEEN_RETENTION,
-            seen_cap: SEEN_CAP,
-            done_retention: DONE_RETENTION,
-            done_bytes: DONE_BYTES,
-            max_bytes: MAX_BYTES,
-            reserve_bytes: RESERVE_BYTES,
-            ride: RIDE,
-        }
-    }
-}
-
-/// Why a store could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// Another process holds the data directory.
-    #[error(
-        "{} is in use by {holder}; stop that process, or give this one a data directory of its own",
-        directory.display()
-    )]
-    Locked {
-        /// The data directory.
-        directory: PathBuf,
-        /// The process, as far as it is known.
-        holder: String,
-    },
-    /// There is no store in the directory.
-    #[error("{} holds no store: no server has run with this data directory yet", directory.display())]
-    Missing {
-        /// The data directory.
-        directory: PathBuf,
-    },
-    /// The file was written by a newer wxhook.
-    #[error(
-        "{} has schema {found}, and this wxhook knows {known}: it was written by a newer version; run that one",
-        path.display()
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its schema's version.
-        found: i64,
-        /// The newest version known.
-        known: usize,
-    },
-    /// The file is to be brought up to date by a server first.
-    #[error(
-        "{} has schema {found}, and this wxhook reads {known}: start this version's server once, which brings it up to date",
-        path.display()
-    )]
-    Older {
-        /// The file.
-        path: PathBuf,
-        /// Its schema's version.
-        found: usize,
-        /// The version that is read.
-        known: usize,
-    },
-    /// The file is a database, and not ours.
-    #[error("{} is a database of another program; give wxhook a data directory of its own", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file does not hold together.
-    #[error(
-        "{} is damaged ({report}); move it away and restore a backup, or save what can be read with `sqlite3 … .recover`",
-        path.display()
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite found.
-        report: String,
-    },
-    /// A file could not be read or written.
-    #[error("{} cannot be used: {source}", path.display())]
-    File {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The database could not be read or written.
-    #[error("the database cannot be opened: {0}")]
-    Database(#[from] rusqlite::Error),
-    /// A thread could not be started.
-    #[error("a thread of the store cannot be started: {0}")]
-    Thread(#[source] io::Error),
-}
 
 /// The durable inbox. Dropping it commits what is queued and closes it.
 pub struct Embedded {
@@ -216,7 +88,7 @@ impl Embedded {
         let (connection, memory) =
             prepare(&paths, &settings, clock.now()).inspect_err(|error| {
                 if let OpenError::Database(error) = error
-                    && writer::is_fatal(error)
+                    && error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
                 {
                     poison::mark(&paths, &format!("opening the store failed: {error}"));
                 }
@@ -240,7 +112,8 @@ impl Embedded {
         };
         // Whoever has a permit has a place; one more is for the order to stop.
         let (commands, queue) = crossbeam_channel::bounded(QUEUE_ROOM + ENGINE_ROOM + 1);
-        let writer = Writer::new(opened, queue, signs.clone(), clock);
+        let mut writer = Writer::new(opened, queue, signs.clone(), clock);
+        writer.make_room();
         let writing = thread::Builder::new()
             .name("wxhook-writer".to_owned())
             .spawn(move || writer.run())?;
@@ -383,7 +256,7 @@ fn remember(
         last: id("SELECT max(id) FROM push")?.max(id("SELECT max(id) FROM seen")?),
         low_water,
         written_low_water: low_water,
-        dropped,
+        dropped: dropped.map(|dropped| dropped.upto),
     })
 }
 

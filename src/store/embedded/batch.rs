@@ -9,7 +9,7 @@ use super::ledger::{self, Fault};
 use crate::clock::{Clock, Timestamp};
 use crate::id::PushId;
 use crate::protocol::push::DedupeKey;
-use crate::store::seen::{Dropped, Seen};
+use crate::store::seen::Seen;
 use crate::store::{Accepted, NewPush, StoreError};
 
 type Outcome = Result<Applied, StoreError>;
@@ -24,8 +24,23 @@ pub(super) struct Memory {
     pub(super) low_water: PushId,
     /// The low-water mark that the file has.
     pub(super) written_low_water: PushId,
-    /// Keys dropped from memory whose rows are still to be deleted.
-    pub(super) dropped: Option<Dropped>,
+    /// Up to here keys were dropped from memory; their rows are still to be deleted.
+    pub(super) dropped: Option<PushId>,
+}
+
+impl Memory {
+    /// Drops the keys whose time is over. Their rows go later, a few at a time.
+    pub(super) fn forget_keys(&mut self, now: Timestamp) {
+        let Some(dropped) = self.seen.expire(now) else {
+            return;
+        };
+        if dropped.early {
+            tracing::warn!(
+                "More pushes arrive than dedupe keys may be kept: the oldest were forgotten early."
+            );
+        }
+        self.dropped = Some(dropped.upto);
+    }
 }
 
 /// Applies a batch and commits it; undoes everything when that fails.
@@ -149,8 +164,7 @@ impl Batch<'_> {
     }
 
     fn accept(&mut self, push: &NewPush) -> rusqlite::Result<Accepted> {
-        let dropped = self.memory.seen.expire(self.now);
-        self.memory.dropped = dropped.or(self.memory.dropped);
+        self.memory.forget_keys(self.now);
         if let Some(first) = self.memory.seen.find(&push.key) {
             ledger::count_repeat(self.connection, first)?;
             return Ok(Accepted::Repeat(first));

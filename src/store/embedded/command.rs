@@ -3,6 +3,7 @@
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::id::PushId;
+use crate::store::seen::Seen;
 use crate::store::{
     Accepted, LaneKey, NewPush, Part, PartVerdict, Room, Settlement, StoreError, StoredPush, Ticket,
 };
@@ -60,8 +61,9 @@ impl Command {
         }
     }
 
-    pub(super) const fn is_accept(&self) -> bool {
-        matches!(self, Self::Accept { .. })
+    /// Whether it brings a push that the store does not have.
+    pub(super) fn is_new(&self, seen: &Seen) -> bool {
+        matches!(self, Self::Accept { push, .. } if seen.find(&push.key).is_none())
     }
 }
 

@@ -258,8 +258,10 @@ pub(super) fn unspill(
     let columns = code::PUSH_COLUMNS;
     let found: Vec<StoredPush> = connection
         .prepare_cached(&format!(
-            "SELECT {columns} FROM push WHERE state IN (0, 2) AND id IN \
-             (SELECT push FROM spill WHERE account = ?1 AND user = ?2) ORDER BY id LIMIT ?3"
+            "SELECT {columns} FROM \
+             (SELECT push AS spilled FROM spill WHERE account = ?1 AND user = ?2) \
+             CROSS JOIN push ON push.id = spilled \
+             WHERE state IN (0, 2) ORDER BY spilled LIMIT ?3"
         ))?
         .query_map(params![account, user, limit], code::push)?
         .collect::<Result<_, _>>()?;

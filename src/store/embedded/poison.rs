@@ -4,8 +4,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::OpenError;
 use super::paths::{self, Paths};
@@ -69,16 +70,34 @@ fn copy(paths: &Paths) -> Result<(), OpenError> {
         source,
     };
     paths::remove(&unfinished).map_err(failed)?;
-    {
-        let connection = schema::connect(&paths.database())?;
-        verify(&connection, paths)?;
-        schema::copy_into(&connection, &unfinished)?;
-    }
+    verified_copy(paths, &unfinished).map_err(|error| match error {
+        OpenError::Database(error) if is_damage(&error) => OpenError::Damaged {
+            path: paths.database(),
+            report: error.to_string(),
+        },
+        other => other,
+    })?;
     File::open(&unfinished)
         .and_then(|file| file.sync_all())
         .and_then(|()| fs::rename(&unfinished, paths.finished_copy()))
         .and_then(|()| paths.sync())
         .map_err(failed)
+}
+
+fn verified_copy(paths: &Paths, to: &Path) -> Result<(), OpenError> {
+    let connection = schema::connect(&paths.database())?;
+    verify(&connection, paths)?;
+    schema::copy_into(&connection, to)?;
+    Ok(())
+}
+
+/// Whether the error says that the file itself is wrong, and not that it cannot be reached.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
 }
 
 /// Puts the copy in the database's place. The old log goes first: it must never be read as the copy's.

@@ -110,7 +110,7 @@ impl Sweep {
         settings: &Settings,
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
-        memory.dropped = memory.seen.expire(now).or(memory.dropped);
+        memory.forget_keys(now);
         let too_many = used_bytes(connection)? > settings.done_bytes;
         let until = match too_many {
             true => memory.last,
@@ -133,12 +133,12 @@ fn forget(connection: &Connection, memory: &mut Memory, old: &[PushId]) -> rusql
     for push in old {
         delete_push(connection, *push)?;
     }
-    if let Some(dropped) = memory.dropped {
+    if let Some(upto) = memory.dropped {
         let deleted = connection
             .prepare_cached(
                 "DELETE FROM seen WHERE id IN (SELECT id FROM seen WHERE id <= ?1 ORDER BY id LIMIT ?2)",
             )?
-            .execute(params![Code(dropped.upto), SWEEP_KEYS])?;
+            .execute(params![Code(upto), SWEEP_KEYS])?;
         if i64::try_from(deleted).is_ok_and(|deleted| deleted < SWEEP_KEYS) {
             memory.dropped = None;
         }

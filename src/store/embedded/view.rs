@@ -104,11 +104,13 @@ impl View {
     ) -> Result<Page, StoreError> {
         // First, so that everything up to it is visible to the query below.
         let newest = self.newest()?.max(after);
+        // One lower bound: of two, SQLite would begin at either.
+        let below = after.max(PushId(low_water.0.saturating_sub(1)));
         let sql = format!(
             "SELECT {PUSH_COLUMNS} FROM push \
-             WHERE id > ?1 AND id >= ?2 AND id <= ?3 AND state = 0 ORDER BY id LIMIT ?4"
+             WHERE id > ?1 AND id <= ?2 AND state = 0 ORDER BY id LIMIT ?3"
         );
-        let bounds = params![Code(after), Code(low_water), Code(newest), count(limit)];
+        let bounds = params![Code(below), Code(newest), count(limit)];
         let pushes = self.rows(&sql, bounds, code::push)?;
         let upto = match pushes.last() {
             Some(last) if pushes.len() == limit => last.id,
@@ -180,7 +182,12 @@ impl View {
 }
 
 fn conditions(filter: &Filter) -> (String, Vec<Value>) {
-    let mut condition = String::from("id > ?1");
+    let mut condition = match filter.state {
+        Some(PushState::Pending) => String::from(
+            "id > max(?1, (SELECT value - 1 FROM meta WHERE name = 'low_water')) AND state = 0",
+        ),
+        _ => String::from("id > ?1"),
+    };
     let mut values = vec![Value::Integer(filter.after.0)];
     match filter.state {
         None => {}

@@ -63,11 +63,6 @@ impl Trouble {
     }
 }
 
-/// Whether an error means that the file must be verified before it is used again.
-pub(super) fn is_fatal(error: &rusqlite::Error) -> bool {
-    matches!(Trouble::of(error), Trouble::Fatal)
-}
-
 /// What the writer shows to others.
 #[derive(Debug, Clone)]
 pub(super) struct Signs {
@@ -142,7 +137,6 @@ impl Writer {
     }
 
     fn work(mut self) -> Option<oneshot::Sender<()>> {
-        self.make_room();
         let mut commands = Vec::new();
         loop {
             let stop = self.gather(&mut commands);
@@ -203,7 +197,8 @@ impl Writer {
             Condition::Ready => commands,
             Condition::Refusing(reason) => {
                 let error = StoreError::Refusing(Arc::clone(reason));
-                fail_where(commands, &error, Command::is_accept)
+                let seen = &self.memory.seen;
+                fail_where(commands, &error, |command| command.is_new(seen))
             }
             Condition::Poisoned(reason) => {
                 let error = StoreError::Poisoned(Arc::clone(reason));
@@ -265,7 +260,7 @@ impl Writer {
     }
 
     /// Puts the reserve back; with it and space in the file, new pushes are taken again.
-    fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self) {
         if matches!(self.condition, Condition::Poisoned(_)) {
             return;
         }
@@ -300,7 +295,8 @@ impl Writer {
                 "the store holds {used} bytes, and may hold {limit}"
             ));
         }
-        reserve::make(&self.paths, self.settings.reserve_bytes)
+        let refused = matches!(self.condition, Condition::Refusing(_));
+        reserve::make(&self.paths, self.settings.reserve_bytes, refused)
             .map_err(|error| format!("the disk has no space for the reserve: {error}"))?;
         upkeep::limit_bytes(&self.connection, limit).map_err(|error| error.to_string())
     }
