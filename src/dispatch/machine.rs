@@ -16,7 +16,7 @@ use crate::dispatch::engine::{EngineError, EngineParts};
 use crate::dispatch::intake::Intake;
 use crate::dispatch::lane::{Bounds, Lanes, lane_of};
 use crate::dispatch::live::Live;
-use crate::dispatch::outbox::{Outbox, Record};
+use crate::dispatch::outbox::{Deliveries, Outbox};
 use crate::dispatch::runtime::HandlerRuntime;
 use crate::dispatch::settle::{Conclusion, Phase, Running, Times, bury, conclude};
 use crate::id::PushId;
@@ -78,7 +78,7 @@ pub(crate) struct Spoken {
     /// The push whose parts they were; `None` for what a former process left unsent.
     push: Option<StoredPush>,
     lane: LaneKey,
-    records: Result<Vec<Record>, StoreError>,
+    deliveries: Deliveries,
 }
 
 /// The state.
@@ -490,11 +490,11 @@ impl Machine {
     ) {
         let outbox = Arc::clone(&self.outbox);
         self.sends.spawn(async move {
-            let records = outbox.deliver(parts, permit).await;
+            let deliveries = outbox.deliver(parts, permit).await;
             Spoken {
                 push,
                 lane,
-                records,
+                deliveries,
             }
         });
     }
@@ -508,10 +508,13 @@ impl Machine {
             Some(push) => self.lanes.finish(push),
             None => self.lanes.resume(&spoken.lane),
         }
-        for record in tolerated(spoken.records)?.unwrap_or_default() {
+        for record in spoken.deliveries.records {
             self.wait_for(async move { Event::Stored(record.await) });
         }
-        Ok(())
+        spoken
+            .deliveries
+            .failure
+            .map_or(Ok(()), |error| Err(error.into()))
     }
 }
 

@@ -1,8 +1,10 @@
 //! The outbox: hands reply parts to the platform, each at most once, and records what became of them.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +28,15 @@ pub trait Courier: Send + Sync + fmt::Debug {
 
 /// The commit of a verdict; its effect is not waited for before the next message leaves.
 pub(crate) type Record = BoxFuture<'static, Result<(), StoreError>>;
+
+/// What became of a push's parts.
+#[derive(Default)]
+pub(crate) struct Deliveries {
+    /// The commits of their verdicts.
+    pub(crate) records: Vec<Record>,
+    /// Why the rest was not delivered: the store failed.
+    pub(crate) failure: Option<StoreError>,
+}
 
 /// Codes with which the platform says that this user cannot be written to now; the next message
 /// would get the same answer, and cost a call.
@@ -94,46 +105,69 @@ impl Outbox {
         let permit = self.permit().await;
         self.inbox.mark_sending(part.clone()).await?;
         let verdict = self.hand_over(&part, permit).await;
-        let record = self.inbox.record(verdict.clone());
+        let record = self.record(verdict.clone()).await;
         Ok((verdict, record))
     }
 
-    /// Delivers the stored parts of a push in order, and gives back the commits of their verdicts.
+    /// Delivers the stored parts of a push in order.
     ///
     /// `permit` belongs to a first part that is *sending* already. After a part that was refused or
     /// is unknown the next one is tried all the same; only when the platform says that the user
     /// cannot be written to at all, the rest is refused unsent.
-    ///
-    /// # Errors
-    /// The store's, when a part could not be marked: then the part has not left.
     pub(crate) async fn deliver(
         &self,
         parts: Vec<Part>,
         mut permit: Option<OwnedSemaphorePermit>,
-    ) -> Result<Vec<Record>, StoreError> {
-        let mut records = Vec::with_capacity(parts.len());
+    ) -> Deliveries {
+        let mut deliveries = Deliveries::default();
         let mut closed: Option<i64> = None;
         for part in parts {
             let verdict = match closed {
                 Some(code) => self.untried(&part, code),
-                None => {
-                    // First the permit: a part that waits for one is *waiting*, and after a crash still is.
-                    let permit = match permit.take() {
-                        Some(permit) => Some(permit),
-                        None => self.permit().await,
-                    };
-                    if part.state != PartState::Sending {
-                        self.inbox.mark_sending(part.clone()).await?;
+                None => match self.deliver_part(&part, permit.take()).await {
+                    Ok(verdict) => verdict,
+                    Err(error @ StoreError::Conflict(_)) => {
+                        tracing::warn!(push_id = %part.key.push, part = part.key.ordinal, %error, "A part is no longer to be sent.");
+                        continue;
                     }
-                    self.hand_over(&part, permit).await
-                }
+                    Err(error) => {
+                        deliveries.failure = Some(error);
+                        break;
+                    }
+                },
             };
             closed = verdict
                 .error_code
                 .filter(|code| USER_STATE_CODES.contains(code));
-            records.push(self.inbox.record(verdict));
+            deliveries.records.push(self.record(verdict).await);
         }
-        Ok(records)
+        deliveries
+    }
+
+    async fn deliver_part(
+        &self,
+        part: &Part,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<PartVerdict, StoreError> {
+        // First the permit: a part that waits for one is *waiting*, and after a crash still is.
+        let permit = match permit {
+            Some(permit) => Some(permit),
+            None => self.permit().await,
+        };
+        if part.state != PartState::Sending {
+            self.inbox.mark_sending(part.clone()).await?;
+        }
+        Ok(self.hand_over(part, permit).await)
+    }
+
+    /// Begins the commit of a verdict: it is on its way before the next part leaves.
+    async fn record(&self, verdict: PartVerdict) -> Record {
+        let mut record = self.inbox.record(verdict);
+        let first_poll = poll_fn(|context| Poll::Ready(record.poll_unpin(context)));
+        match first_poll.await {
+            Poll::Ready(recorded) => std::future::ready(recorded).boxed(),
+            Poll::Pending => record,
+        }
     }
 
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {

@@ -102,10 +102,13 @@ async fn handlers_that_block_every_thread_do_not_stop_other_users() {
     let house = House::new();
     let (release, released) = mpsc::channel::<()>();
     let released = Arc::new(Mutex::new(released));
+    let (enter, entered) = mpsc::channel();
     let block = move |Content(text): Content| {
         let released = Arc::clone(&released);
+        let enter = enter.clone();
         async move {
             if text == "block" {
+                enter.send(()).unwrap();
                 released.lock().unwrap().recv_timeout(LONG).unwrap();
             }
         }
@@ -118,6 +121,9 @@ async fn handlers_that_block_every_thread_do_not_stop_other_users() {
     let open = house.engine(Router::<()>::new().fallback(block), (), settings);
     for user in ["a", "b", "c"] {
         house.text(user, "block").await;
+    }
+    for _ in 0..3 {
+        entered.recv_timeout(LONG).unwrap();
     }
     let other = house.text("d", "go").await;
     house.until(other, PushState::Done).await;
