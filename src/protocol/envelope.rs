@@ -10,9 +10,8 @@ use aes::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _
 use aes::{Aes256, Aes256Dec};
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::{
-    DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::PAD,
-};
+use base64::engine::general_purpose::PAD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 
 use crate::secret::AesKey;

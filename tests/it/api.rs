@@ -6,6 +6,7 @@
 )]
 
 mod delivery;
+mod played;
 mod script;
 mod token;
 mod transport;

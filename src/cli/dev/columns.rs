@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::super::output::{Failure, line};
+use crate::cli::output::{Failure, line};
 
 /// Cells of the left column; a Chinese character takes two.
 const LEFT: usize = 46;

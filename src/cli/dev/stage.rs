@@ -11,15 +11,16 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
-use super::super::output::Failure;
 use super::columns::Columns;
+use crate::cli::output::Failure;
 use crate::clock::{Clock, SystemClock};
 use crate::id::{AppId, OpenId};
 use crate::secret::{AppSecret, PushToken};
 use crate::simulator::handle::DevHandle;
 use crate::simulator::platform::{Delivery, Platform, Settings, Windows};
 use crate::simulator::pusher::{Feed, Identity, Mode, Pusher};
-use crate::simulator::{seal, skin::Skin};
+use crate::simulator::seal;
+use crate::simulator::skin::Skin;
 use crate::store::embedded::View;
 
 /// How long the server may take to start.
@@ -89,7 +90,7 @@ impl Stage {
         let data_dir = make_data_dir()?;
         let (server, address) = start_server(&account, listen, skin.url(), &data_dir).await?;
         let handle = handle(&account, address, skin.url());
-        let handle_path = super::super::dev_handle_path();
+        let handle_path = crate::cli::dev_handle_path();
         handle
             .write(&handle_path)
             .map_err(|error| Failure::failed(format!("{}: {error}", handle_path.display())))?;
