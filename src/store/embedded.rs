@@ -116,7 +116,10 @@ impl Embedded {
         writer.make_room();
         let writing = thread::Builder::new()
             .name("wxhook-writer".to_owned())
-            .spawn(move || writer.run())?;
+            .spawn({
+                let health = Arc::clone(&signs.health);
+                move || watch_over(writer, &health)
+            })?;
         let (reader, reading) = Reader::start(view)?;
         Ok(Arc::new(Self {
             commands,
@@ -203,6 +206,17 @@ impl Embedded {
             return Box::pin(std::future::ready(Err(error)));
         }
         self.reader.ask(question)
+    }
+}
+
+/// Runs the writer; should it ever panic, the store says so instead of looking well.
+fn watch_over(writer: Writer, health: &watch::Sender<Health>) {
+    let run = std::panic::AssertUnwindSafe(|| writer.run());
+    if std::panic::catch_unwind(run).is_err() {
+        tracing::error!(
+            "The store's writer panicked: nothing more is stored, and this process must end."
+        );
+        health.send_replace(Health::Poisoned("the writer panicked".to_owned()));
     }
 }
 
