@@ -64,7 +64,10 @@ pub struct Embedded {
     commands: Sender<Command>,
     room: Arc<Semaphore>,
     engine_room: Arc<Semaphore>,
+    /// For the engine, whose queries are short and must not wait.
     reader: Reader,
+    /// For people, who may ask for everything.
+    lister: Reader,
     signs: Signs,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -93,7 +96,10 @@ impl Embedded {
                     poison::mark(&paths, &format!("opening the store failed: {error}"));
                 }
             })?;
-        let view = View::open(&settings.data_dir)?;
+        let views = [
+            View::open(&settings.data_dir)?,
+            View::open(&settings.data_dir)?,
+        ];
         let opened = Opened {
             connection,
             memory,
@@ -101,10 +107,10 @@ impl Embedded {
             paths,
             lock,
         };
-        Self::start(opened, view, clock).map_err(OpenError::Thread)
+        Self::start(opened, views, clock).map_err(OpenError::Thread)
     }
 
-    fn start(opened: Opened, view: View, clock: Arc<dyn Clock>) -> io::Result<Arc<Self>> {
+    fn start(opened: Opened, views: [View; 2], clock: Arc<dyn Clock>) -> io::Result<Arc<Self>> {
         let signs = Signs {
             health: Arc::new(watch::Sender::new(Health::Ready)),
             newest: Arc::new(watch::Sender::new(opened.memory.last)),
@@ -116,15 +122,21 @@ impl Embedded {
         writer.make_room();
         let writing = thread::Builder::new()
             .name("wxhook-writer".to_owned())
-            .spawn(move || writer.run())?;
-        let (reader, reading) = Reader::start(view)?;
+            .spawn({
+                let health = Arc::clone(&signs.health);
+                move || watch_over(writer, &health)
+            })?;
+        let [for_engine, for_people] = views;
+        let (reader, reading) = Reader::start(for_engine, "wxhook-reader")?;
+        let (lister, listing) = Reader::start(for_people, "wxhook-lister")?;
         Ok(Arc::new(Self {
             commands,
             room: Arc::new(Semaphore::new(QUEUE_ROOM)),
             engine_room: Arc::new(Semaphore::new(ENGINE_ROOM)),
             reader,
+            lister,
             signs,
-            threads: Mutex::new(vec![writing, reading]),
+            threads: Mutex::new(vec![writing, reading, listing]),
         }))
     }
 
@@ -137,6 +149,7 @@ impl Embedded {
 
     fn stop(&self, crash: bool) -> oneshot::Receiver<()> {
         self.reader.close();
+        self.lister.close();
         let (ended, end) = oneshot::channel();
         // Full is only possible when the order stands in it already.
         drop(self.commands.try_send(Command::Stop { crash, ended }));
@@ -194,15 +207,27 @@ impl Embedded {
         })
     }
 
-    fn ask<T: Send + 'static>(
-        &self,
+    fn ask<'a, T: Send + 'static>(
+        &'a self,
+        reader: &'a Reader,
         question: impl FnOnce(&View) -> Result<T, StoreError> + Send + 'static,
-    ) -> BoxFuture<'_, Result<T, StoreError>> {
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
         if let Health::Poisoned(reason) = &*self.signs.health.borrow() {
             let error = StoreError::Poisoned(reason.as_str().into());
             return Box::pin(std::future::ready(Err(error)));
         }
-        self.reader.ask(question)
+        reader.ask(question)
+    }
+}
+
+/// Runs the writer; should it ever panic, the store says so instead of looking well.
+fn watch_over(writer: Writer, health: &watch::Sender<Health>) {
+    let run = std::panic::AssertUnwindSafe(|| writer.run());
+    if std::panic::catch_unwind(run).is_err() {
+        tracing::error!(
+            "The store's writer panicked: nothing more is stored, and this process must end."
+        );
+        health.send_replace(Health::Poisoned("the writer panicked".to_owned()));
     }
 }
 
@@ -213,7 +238,12 @@ fn prepare(
     now: Timestamp,
 ) -> Result<(Connection, Memory), OpenError> {
     poison::heal(paths)?;
-    let mut connection = schema::connect(&paths.database())?;
+    let database = paths.database();
+    paths::create_private(&database).map_err(|source| OpenError::File {
+        path: database.clone(),
+        source,
+    })?;
+    let mut connection = schema::connect(&database)?;
     schema::migrate(&mut connection, paths, schema::MIGRATIONS)?;
     paths.sync().map_err(|source| OpenError::File {
         path: paths.directory().to_owned(),
@@ -301,7 +331,9 @@ impl Inbox for Embedded {
 
     fn pending(&self, after: PushId, limit: usize) -> BoxFuture<'_, Result<Page, StoreError>> {
         let mark = Arc::clone(&self.signs.low_water);
-        self.ask(move |view| view.pending(after, PushId(mark.load(Ordering::Acquire)), limit))
+        self.ask(&self.reader, move |view| {
+            view.pending(after, PushId(mark.load(Ordering::Acquire)), limit)
+        })
     }
 
     fn due(
@@ -309,7 +341,7 @@ impl Inbox for Embedded {
         now: Timestamp,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>> {
-        self.ask(move |view| view.due(now, limit))
+        self.ask(&self.reader, move |view| view.due(now, limit))
     }
 
     fn waiting(
@@ -317,11 +349,11 @@ impl Inbox for Embedded {
         after: Option<PartKey>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Part>, StoreError>> {
-        self.ask(move |view| view.waiting(after, limit))
+        self.ask(&self.reader, move |view| view.waiting(after, limit))
     }
 
     fn parts(&self, push: PushId, run: u32) -> BoxFuture<'_, Result<Vec<Part>, StoreError>> {
-        self.ask(move |view| view.parts(push, run))
+        self.ask(&self.reader, move |view| view.parts(push, run))
     }
 
     fn spill(&self, lane: LaneKey, pushes: Vec<PushId>) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -362,11 +394,11 @@ impl Inbox for Embedded {
     }
 
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>> {
-        self.ask(move |view| view.list(&filter))
+        self.ask(&self.lister, move |view| view.list(&filter))
     }
 
     fn story(&self, push: PushId) -> BoxFuture<'_, Result<Option<Story>, StoreError>> {
-        self.ask(move |view| view.story(push))
+        self.ask(&self.lister, move |view| view.story(push))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

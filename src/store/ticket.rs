@@ -296,6 +296,9 @@ impl fmt::Debug for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -349,5 +352,42 @@ mod tests {
                 assert_eq!(desk.slots.borrow().slots.len(), 1);
             })
             .await;
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_batch_rings_each_desk_once_after_all_its_outcomes_are_there() {
+        let desks = [Desk::new(), Desk::new()];
+        let wakes = [(); 2].map(|()| Arc::new(Wakes::default()));
+        let wakers = wakes.each_ref().map(|wakes| Waker::from(Arc::clone(wakes)));
+        let mut serving = desks.each_ref().map(|desk| Box::pin(desk.clone().serve()));
+        for (serve, waker) in serving.iter_mut().zip(&wakers) {
+            let polled = serve.as_mut().poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+        }
+
+        let (tickets, pickups): (Vec<_>, Vec<_>) =
+            (0..10).map(|number| desks[number % 2].ticket()).unzip();
+        Ticket::complete_all(tickets.into_iter().map(|ticket| (ticket, Ok(STORED))));
+
+        for (wakes, desk) in wakes.iter().zip(&desks) {
+            assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+            assert_eq!(desk.tray.done.lock().unwrap().len(), 5);
+        }
+        for (serve, waker) in serving.iter_mut().zip(&wakers) {
+            let polled = serve.as_mut().poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+        }
+        for pickup in pickups {
+            assert!(matches!(pickup.now_or_never(), Some(Ok(STORED))));
+        }
     }
 }

@@ -52,8 +52,12 @@ enum Step {
     Advance {
         seconds: u64,
     },
-    /// The process is killed while these are under way: any first part of them may be committed.
-    Crash(Vec<Step>),
+    /// The process is killed while these are under way, after some of them were answered: any first
+    /// part of them that contains those may be committed.
+    Crash {
+        under_way: Vec<Step>,
+        answered: usize,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +72,8 @@ enum Ending {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => plain_step(),
-        1 => prop::collection::vec(plain_step(), 0..4).prop_map(Step::Crash),
+        1 => (prop::collection::vec(plain_step(), 0..5), 0..5_usize)
+            .prop_map(|(under_way, answered)| Step::Crash { under_way, answered }),
     ]
 }
 
@@ -344,7 +349,7 @@ fn call(step: &Step, model: &Model, now: Timestamp) -> Option<Call> {
             Call::Spill(lane(*number), of_lane.map(|push| push.id).collect())
         }
         Step::Unspill { user, limit } => Call::Unspill(lane(*user), *limit),
-        Step::Advance { .. } | Step::Crash(_) => return None,
+        Step::Advance { .. } | Step::Crash { .. } => return None,
     })
 }
 
@@ -458,7 +463,12 @@ async fn play(steps: Vec<Step>, clock: &ManualClock, subject: &mut dyn Subject) 
     for step in steps {
         match &step {
             Step::Advance { seconds } => clock.advance(Duration::from_secs(*seconds)),
-            Step::Crash(under_way) => model = crash(under_way, model, clock, subject).await?,
+            Step::Crash {
+                under_way,
+                answered,
+            } => {
+                model = crash(under_way, *answered, model, clock, subject).await?;
+            }
             _ => {
                 let now = clock.now();
                 let Some(call) = call(&step, &model, now) else {
@@ -480,6 +490,7 @@ async fn play(steps: Vec<Step>, clock: &ManualClock, subject: &mut dyn Subject) 
 /// some first part of them, and no call that was answered may be missing.
 async fn crash(
     under_way: &[Step],
+    awaited: usize,
     model: Model,
     clock: &ManualClock,
     subject: &mut dyn Subject,
@@ -497,18 +508,23 @@ async fn crash(
         possible.push(next);
         futures.push((expected, play_on(call, &*inbox)));
     }
-    // The calls are in the queue; the writer may have got to any of them.
+    // The calls are in the queue; the writer may have got to any of them, and has to the awaited.
+    let mut outcomes = Vec::new();
+    let mut futures = futures.into_iter();
+    for (expected, future) in futures.by_ref().take(awaited) {
+        outcomes.push((expected, future.await));
+    }
     if !subject.crash() {
         return Ok(possible.pop().unwrap());
     }
+    for (expected, future) in futures {
+        outcomes.push((expected, future.await));
+    }
     let mut answered = 0;
-    for (index, (expected, future)) in futures.into_iter().enumerate() {
-        match future.await {
-            Outcome::Other(_) => {}
-            found => {
-                prop_assert_eq!(found, expected, "answered before the crash");
-                answered = index + 1;
-            }
+    for (index, (expected, found)) in outcomes.into_iter().enumerate() {
+        if index < awaited || !matches!(found, Outcome::Other(_)) {
+            prop_assert_eq!(found, expected, "answered before the crash");
+            answered = index + 1;
         }
     }
     drop(inbox);

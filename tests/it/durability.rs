@@ -1,5 +1,5 @@
-//! Durability is real, not the page cache: a child process runs a store whose syncs are delayed or
-//! fail, and what it reported is compared with what its disk holds.
+//! Durability is real, not the page cache: a child process runs a store whose disk is slow, fails
+//! or is full, and what it reported is compared with what its disk holds.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
@@ -15,7 +15,9 @@ use wxhook::clock::{Clock, SystemClock, Timestamp};
 use wxhook::id::{AppId, OpenId, PushId};
 use wxhook::protocol::push::{DedupeKey, Kind};
 use wxhook::store::embedded::{Embedded, Settings, View};
-use wxhook::store::{Accepted, Filter, Health, Inbox, NewPush, StoreError, Ticket};
+use wxhook::store::{
+    Accepted, Attempt, Ended, Filter, Health, Inbox, NewPush, Next, Settlement, StoreError, Ticket,
+};
 
 pub(crate) mod shim;
 
@@ -99,6 +101,7 @@ async fn a_child_plays_its_scenario() {
     match scenario.to_str().unwrap() {
         "slow disk" => accept_on_a_slow_disk(&directory).await,
         "failing log" => fail_the_log(&directory).await,
+        "full disk" => fill_the_disk(&directory).await,
         "failing main file" => fail_the_main_file(&directory).await,
         other => panic!("no scenario is named {other}"),
     }
@@ -178,6 +181,58 @@ async fn fail_the_main_file(directory: &Path) {
         .count();
     assert!((100..=1_050).contains(&stored), "{stored} were stored");
     assert_stays_poisoned(&store, directory).await;
+}
+
+async fn fill_the_disk(directory: &Path) {
+    let settings = Settings {
+        reserve_bytes: 64 * 1024,
+        ..Settings::new(directory.join("data"))
+    };
+    let store = Embedded::open(settings, Arc::new(SystemClock::start())).unwrap();
+    let mut health = store.health();
+    let good = accept(&store, (0..3).map(|number| push(number, 100))).await;
+    let Ok(Accepted::Stored(first)) = good[0] else {
+        panic!("it is new");
+    };
+    fs::write(directory.join("trigger"), "").unwrap();
+    let bad = accept(&store, (3..6).map(|number| push(number, 100))).await;
+    let refused = |verdict: &Verdict| matches!(verdict, Err(StoreError::Refusing(_)));
+    assert!(bad.iter().all(refused), "{bad:?}");
+    assert!(matches!(*health.borrow_and_update(), Health::Refusing(_)));
+
+    // Outcomes go into the space that was kept back, and repeats need none.
+    store.settle(settlement(first)).await.unwrap();
+    let again = accept(&store, [push(0, 100)].into_iter()).await;
+    assert!(matches!(again[..], [Ok(Accepted::Repeat(id))] if id == first));
+
+    fs::remove_file(directory.join("trigger")).unwrap();
+    let recovered = health.wait_for(|health| *health == Health::Ready);
+    tokio::time::timeout(Duration::from_secs(30), recovered)
+        .await
+        .unwrap()
+        .unwrap();
+    let later = accept(&store, (3..6).map(|number| push(number, 100))).await;
+    let verdicts: Vec<_> = (0..).zip(good.into_iter().chain(later)).collect();
+    assert!(verdicts.iter().all(|(_, verdict)| verdict.is_ok()));
+    report(directory, &verdicts);
+}
+
+fn settlement(push: PushId) -> Settlement {
+    let at = Timestamp::from_seconds(1_700_000_000);
+    Settlement {
+        push,
+        run: 1,
+        next: Next::Done,
+        attempt: Attempt {
+            number: 1,
+            started_at: at,
+            ended_at: at,
+            route: "echo".to_owned(),
+            ended: Ended::Well,
+            error: None,
+        },
+        parts: Vec::new(),
+    }
 }
 
 async fn assert_stays_poisoned(store: &Embedded, directory: &Path) {
@@ -292,6 +347,16 @@ async fn a_failing_sync_of_the_main_file_poisons_within_one_checkpoint() {
         "the main file was synced again after it failed"
     );
     assert_tells_the_truth(directory.path(), 2_000).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_new_pushes_takes_outcomes_and_recovers_by_itself() {
+    let directory = TempDir::new().unwrap();
+    let trigger = directory.path().join("trigger");
+    let reserve = directory.path().join("data/wxhook.reserve");
+    let environment = [(shim::FULL, trigger), (shim::RESERVE, reserve)];
+    run_child("full disk", directory.path(), &environment);
+    assert_tells_the_truth(directory.path(), 6).await;
 }
 
 #[tokio::test]

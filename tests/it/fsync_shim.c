@@ -1,8 +1,11 @@
-/* Stands between a process and its syncs: LD_PRELOAD it.
+/* Stands between a process and its disk: LD_PRELOAD it.
  *
  * WXHOOK_SHIM_DELAY_MS    every sync takes so much longer
  * WXHOOK_SHIM_FAIL_WAL    path of a trigger: while that file exists, syncs of *-wal fail with EIO
  * WXHOOK_SHIM_FAIL_MAIN   path of a trigger: while that file exists, syncs of *.db fail with EIO
+ * WXHOOK_SHIM_FULL        path of a trigger: while that file exists the disk is full. Writes of *.reserve
+ *                         fail with ENOSPC, and so do those of *-wal while WXHOOK_SHIM_RESERVE exists
+ * WXHOOK_SHIM_RESERVE     path of the file whose space is free again when it is removed
  * WXHOOK_SHIM_LOG         file to which each sync adds a line: wal|main|other ok|eio size
  */
 #define _GNU_SOURCE
@@ -16,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind { WAL, MAIN, OTHER };
+enum kind { WAL, MAIN, RESERVE, OTHER };
 
 static int ends_with(const char *text, const char *end) {
     size_t length = strlen(text), tail = strlen(end);
@@ -30,6 +33,7 @@ static enum kind kind_of(int fd) {
     if (length < 0) return OTHER;
     path[length] = 0;
     if (ends_with(path, "-wal")) return WAL;
+    if (ends_with(path, ".reserve")) return RESERVE;
     return ends_with(path, ".db") ? MAIN : OTHER;
 }
 
@@ -46,7 +50,7 @@ static void delay(void) {
 }
 
 static void note(enum kind kind, int failed, int fd) {
-    static const char *const names[] = {"wal", "main", "other"};
+    static const char *const names[] = {"wal", "main", "other", "other"};
     const char *log = getenv("WXHOOK_SHIM_LOG");
     if (!log) return;
     struct stat status = {0};
@@ -56,7 +60,7 @@ static void note(enum kind kind, int failed, int fd) {
                           (long long)status.st_size);
     int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (file < 0) return;
-    if (write(file, line, length) != length) { /* a lost line fails the test that needs it */ }
+    if (syscall(SYS_write, file, line, length) != length) { /* a lost line fails the test that needs it */ }
     close(file);
 }
 
@@ -74,3 +78,21 @@ static int sync_by(long number, int fd) {
 
 int fsync(int fd) { return sync_by(SYS_fsync, fd); }
 int fdatasync(int fd) { return sync_by(SYS_fdatasync, fd); }
+
+static int is_full(int fd) {
+    if (!is_triggered("WXHOOK_SHIM_FULL")) return 0;
+    enum kind kind = kind_of(fd);
+    int full = kind == RESERVE || (kind == WAL && is_triggered("WXHOOK_SHIM_RESERVE"));
+    if (full) errno = ENOSPC;
+    return full;
+}
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+    return is_full(fd) ? -1 : syscall(SYS_write, fd, bytes, count);
+}
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) {
+    return is_full(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, count, offset);
+}
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t offset) {
+    return is_full(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, count, offset);
+}

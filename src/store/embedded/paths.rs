@@ -1,6 +1,6 @@
 //! The files of a data directory, and how they become durable.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +80,16 @@ impl Paths {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&self.directory)
     }
+}
+
+/// Makes an empty file that only its owner can read, unless it is there. SQLite fills it, and gives its
+/// log the same rights.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 /// Removes a file; one that is not there is fine.

@@ -69,7 +69,6 @@ fn copy(paths: &Paths) -> Result<(), OpenError> {
         path: unfinished.clone(),
         source,
     };
-    paths::remove(&unfinished).map_err(failed)?;
     verified_copy(paths, &unfinished).map_err(|error| match error {
         OpenError::Database(error) if is_damage(&error) => OpenError::Damaged {
             path: paths.database(),
@@ -77,9 +76,7 @@ fn copy(paths: &Paths) -> Result<(), OpenError> {
         },
         other => other,
     })?;
-    File::open(&unfinished)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| fs::rename(&unfinished, paths.finished_copy()))
+    fs::rename(&unfinished, paths.finished_copy())
         .and_then(|()| paths.sync())
         .map_err(failed)
 }
@@ -87,8 +84,7 @@ fn copy(paths: &Paths) -> Result<(), OpenError> {
 fn verified_copy(paths: &Paths, to: &Path) -> Result<(), OpenError> {
     let connection = schema::connect(&paths.database())?;
     verify(&connection, paths)?;
-    schema::copy_into(&connection, to)?;
-    Ok(())
+    schema::copy_into(&connection, to)
 }
 
 /// Whether the error says that the file itself is wrong, and not that it cannot be reached.

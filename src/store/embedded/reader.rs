@@ -1,4 +1,4 @@
-//! The thread that reads, so that no query ever waits for a sync, and no runtime for a query.
+//! Threads that read, so that no query ever waits for a sync, and no runtime for a query.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ enum Question {
     End,
 }
 
-/// Asks the reading thread.
+/// Asks a reading thread.
 #[derive(Debug)]
 pub(super) struct Reader {
     questions: Sender<Question>,
@@ -28,11 +28,11 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Starts the thread. It ends with [`Reader::close`].
-    pub(super) fn start(view: View) -> io::Result<(Self, JoinHandle<()>)> {
+    pub(super) fn start(view: View, name: &str) -> io::Result<(Self, JoinHandle<()>)> {
         // One place more than permits, for the end.
         let (questions, queue) = crossbeam_channel::bounded(ROOM + 1);
         let thread = thread::Builder::new()
-            .name("wxhook-reader".to_owned())
+            .name(name.to_owned())
             .spawn(move || answer(&view, &queue))?;
         let room = Arc::new(Semaphore::new(ROOM));
         Ok((Self { questions, room }, thread))

@@ -111,21 +111,24 @@ pub(super) fn check_version(
 /// Copies the database to a file of its own, durably.
 fn back_up(connection: &Connection, paths: &Paths, version: u32) -> Result<(), OpenError> {
     let backup = paths.backup(version);
-    let failed = |source| OpenError::File {
-        path: backup.clone(),
-        source,
-    };
-    paths::remove(&backup).map_err(failed)?;
     copy_into(connection, &backup)?;
-    File::open(&backup)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| paths.sync())
-        .map_err(failed)
+    paths.sync().map_err(|source| OpenError::File {
+        path: backup,
+        source,
+    })
 }
 
-/// Writes a compact copy of everything committed; not synced yet.
-pub(super) fn copy_into(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
-    let path = path.to_string_lossy();
-    connection.execute("VACUUM INTO ?1", [path.as_ref()])?;
-    Ok(())
+/// Writes a compact copy of everything committed into a new file, and syncs that.
+pub(super) fn copy_into(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::File {
+        path: path.to_owned(),
+        source,
+    };
+    paths::remove(path)
+        .and_then(|()| paths::create_private(path))
+        .map_err(failed)?;
+    connection.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(failed)
 }

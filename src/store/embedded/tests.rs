@@ -187,6 +187,26 @@ async fn a_migration_copies_the_file_first_and_keeps_every_row() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_what_followers_wrote() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = TempDir::new().unwrap();
+    let directory = parent.path().join("data");
+    let store = open(&directory);
+    store_one(&store, 1).await;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let paths = Paths::new(&directory);
+    assert_eq!(mode(&directory), 0o700);
+    assert_eq!(mode(&paths.database()), 0o600);
+    assert_eq!(mode(&paths.wal()), 0o600);
+    store.crash();
+    drop(store);
+    poison::mark(&paths, "a sync failed");
+    drop(open(&directory));
+    assert_eq!(mode(&paths.database()), 0o600);
+}
+
 #[tokio::test]
 async fn what_is_queued_is_committed_by_a_close_and_nothing_is_taken_after_it() {
     let directory = TempDir::new().unwrap();

@@ -49,12 +49,13 @@ impl View {
     /// # Errors
     /// [`StoreError::Read`].
     pub fn list(&self, filter: &Filter) -> Result<Vec<StoredPush>, StoreError> {
-        let (condition, values) = conditions(filter);
-        let sql = format!("SELECT {PUSH_COLUMNS} FROM push WHERE {condition} ORDER BY id DESC");
-        let limit = filter
-            .limit
-            .map_or(String::new(), |n| format!(" LIMIT {n}"));
-        let mut found = self.rows(&(sql + &limit), params_from_iter(values), code::push)?;
+        let (condition, mut values) = conditions(filter);
+        values.push(Value::Integer(filter.limit.map_or(-1, count)));
+        let place = values.len();
+        let sql = format!(
+            "SELECT {PUSH_COLUMNS} FROM push WHERE {condition} ORDER BY id DESC LIMIT ?{place}"
+        );
+        let mut found = self.rows(&sql, params_from_iter(values), code::push)?;
         found.reverse();
         Ok(found)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::{Connection, ErrorCode};
@@ -159,37 +159,48 @@ impl Writer {
     /// is.
     fn gather(&self, commands: &mut Vec<Command>) -> Option<Stop> {
         let patience = if self.tidy { REST } else { Duration::ZERO };
-        let mut urgent = false;
-        match self.queue.recv_timeout(patience) {
-            Ok(command) => match take(command, commands, &mut urgent) {
-                None => {}
-                stop => return stop,
-            },
+        let mut next = match self.queue.recv_timeout(patience) {
+            Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => return None,
-            Err(RecvTimeoutError::Disconnected) => return Some(Stop::ABANDONED),
-        }
+            // Everyone who could send a command is gone.
+            Err(RecvTimeoutError::Disconnected) => {
+                return Some(Stop {
+                    crash: false,
+                    ended: None,
+                });
+            }
+        };
+        let mut urgent = false;
         let mut departure = None;
-        while commands.len() < BATCH {
-            let next = match self.queue.try_recv() {
+        while let Some(command) = next {
+            urgent |= command.is_urgent();
+            match command {
+                Command::Stop { crash, ended } => {
+                    let ended = Some(ended);
+                    return Some(Stop { crash, ended });
+                }
+                command => commands.push(command),
+            }
+            if commands.len() == BATCH {
+                return None;
+            }
+            next = match self.queue.try_recv() {
                 Ok(command) => Some(command),
                 Err(_) if urgent => None,
-                Err(_) => {
-                    let departure = departure
-                        .get_or_insert_with(|| crossbeam_channel::after(self.settings.ride));
-                    crossbeam_channel::select! {
-                        recv(self.queue) -> command => match command {
-                            Ok(command) => Some(command),
-                            Err(_) => return Some(Stop::ABANDONED),
-                        },
-                        recv(departure) -> _ => None,
-                    }
-                }
+                Err(_) => self.wait_for_company(&mut departure),
             };
-            if let stop @ Some(_) = take(next?, commands, &mut urgent) {
-                return stop;
-            }
         }
         None
+    }
+
+    /// The next command, if one comes before the departure.
+    fn wait_for_company(&self, departure: &mut Option<Receiver<Instant>>) -> Option<Command> {
+        let departure =
+            departure.get_or_insert_with(|| crossbeam_channel::after(self.settings.ride));
+        crossbeam_channel::select! {
+            recv(self.queue) -> command => command.ok(),
+            recv(departure) -> _ => None,
+        }
     }
 
     fn commit(&mut self, commands: Vec<Command>) {
@@ -390,28 +401,6 @@ impl Writer {
 struct Stop {
     crash: bool,
     ended: Option<oneshot::Sender<()>>,
-}
-
-impl Stop {
-    /// Everyone who could send a command is gone.
-    const ABANDONED: Self = Self {
-        crash: false,
-        ended: None,
-    };
-}
-
-fn take(command: Command, commands: &mut Vec<Command>, urgent: &mut bool) -> Option<Stop> {
-    *urgent |= command.is_urgent();
-    match command {
-        Command::Stop { crash, ended } => Some(Stop {
-            crash,
-            ended: Some(ended),
-        }),
-        command => {
-            commands.push(command);
-            None
-        }
-    }
 }
 
 /// Fails those commands that match, and returns the others.

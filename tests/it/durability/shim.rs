@@ -1,4 +1,4 @@
-//! The library that delays and fails syncs: built from C, preloaded into a child process.
+//! The library that delays and fails syncs and fills the disk: built from C, preloaded into a child process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +10,10 @@ pub(crate) const DELAY_MS: &str = "WXHOOK_SHIM_DELAY_MS";
 pub(crate) const FAIL_WAL: &str = "WXHOOK_SHIM_FAIL_WAL";
 /// Path of a trigger: while that file exists, syncs of the main file fail with EIO.
 pub(crate) const FAIL_MAIN: &str = "WXHOOK_SHIM_FAIL_MAIN";
+/// Path of a trigger: while that file exists the disk is full but for what [`RESERVE`] holds.
+pub(crate) const FULL: &str = "WXHOOK_SHIM_FULL";
+/// Path of the file whose space is free again when it is removed.
+pub(crate) const RESERVE: &str = "WXHOOK_SHIM_RESERVE";
 /// File to which each sync adds a line: `wal|main|other ok|eio size`.
 pub(crate) const LOG: &str = "WXHOOK_SHIM_LOG";
 
