@@ -1,12 +1,12 @@
 /* Stands between a process and its disk: LD_PRELOAD it.
  *
- * WXHOOK_SHIM_DELAY_MS    every sync takes so much longer
- * WXHOOK_SHIM_FAIL_WAL    path of a trigger: while that file exists, syncs of *-wal fail with EIO
- * WXHOOK_SHIM_FAIL_MAIN   path of a trigger: while that file exists, syncs of *.db fail with EIO
- * WXHOOK_SHIM_FULL        path of a trigger: while that file exists the disk is full. Writes of *.reserve
- *                         fail with ENOSPC, and so do those of *-wal while WXHOOK_SHIM_RESERVE exists
- * WXHOOK_SHIM_RESERVE     path of the file whose space is free again when it is removed
- * WXHOOK_SHIM_LOG         file to which each sync adds a line: wal|main|other ok|eio size
+ * FSYNC_SHIM_DELAY_MS    every sync takes so much longer
+ * FSYNC_SHIM_FAIL_WAL    path of a trigger: while that file exists, syncs of *-wal fail with EIO
+ * FSYNC_SHIM_FAIL_MAIN   path of a trigger: while that file exists, syncs of *.db fail with EIO
+ * FSYNC_SHIM_FULL        path of a trigger: while that file exists the disk is full. Writes of *.reserve
+ *                         fail with ENOSPC, and so do those of *-wal while FSYNC_SHIM_RESERVE exists
+ * FSYNC_SHIM_RESERVE     path of the file whose space is free again when it is removed
+ * FSYNC_SHIM_LOG         file to which each sync adds a line: wal|main|other ok|eio size
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -43,7 +43,7 @@ static int is_triggered(const char *variable) {
 }
 
 static void delay(void) {
-    const char *text = getenv("WXHOOK_SHIM_DELAY_MS");
+    const char *text = getenv("FSYNC_SHIM_DELAY_MS");
     long milliseconds = text ? atol(text) : 0;
     struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     while (milliseconds > 0 && nanosleep(&time, &time) != 0 && errno == EINTR) {}
@@ -51,7 +51,7 @@ static void delay(void) {
 
 static void note(enum kind kind, int failed, int fd) {
     static const char *const names[] = {"wal", "main", "other", "other"};
-    const char *log = getenv("WXHOOK_SHIM_LOG");
+    const char *log = getenv("FSYNC_SHIM_LOG");
     if (!log) return;
     struct stat status = {0};
     fstat(fd, &status);
@@ -67,8 +67,8 @@ static void note(enum kind kind, int failed, int fd) {
 static int sync_by(long number, int fd) {
     enum kind kind = kind_of(fd);
     delay();
-    int failed = (kind == WAL && is_triggered("WXHOOK_SHIM_FAIL_WAL")) ||
-                 (kind == MAIN && is_triggered("WXHOOK_SHIM_FAIL_MAIN"));
+    int failed = (kind == WAL && is_triggered("FSYNC_SHIM_FAIL_WAL")) ||
+                 (kind == MAIN && is_triggered("FSYNC_SHIM_FAIL_MAIN"));
     int result = failed ? -1 : (int)syscall(number, fd);
     int reason = failed ? EIO : errno;
     note(kind, failed, fd);
@@ -80,9 +80,9 @@ int fsync(int fd) { return sync_by(SYS_fsync, fd); }
 int fdatasync(int fd) { return sync_by(SYS_fdatasync, fd); }
 
 static int is_full(int fd) {
-    if (!is_triggered("WXHOOK_SHIM_FULL")) return 0;
+    if (!is_triggered("FSYNC_SHIM_FULL")) return 0;
     enum kind kind = kind_of(fd);
-    int full = kind == RESERVE || (kind == WAL && is_triggered("WXHOOK_SHIM_RESERVE"));
+    int full = kind == RESERVE || (kind == WAL && is_triggered("FSYNC_SHIM_RESERVE"));
     if (full) errno = ENOSPC;
     return full;
 }

@@ -1,18 +1,25 @@
 //! The main job on the real program: pushed, stored, acknowledged, handled, answered once.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use wxhook::app::{Exit, Server};
 use wxhook::clock::{Clock, SystemClock};
+use wxhook::config::{self, Needs, Sources};
 use wxhook::id::AppId;
 use wxhook::secret::AppSecret;
 use wxhook::simulator::platform::{Platform, Settings};
 use wxhook::simulator::skin::Skin;
+use wxhook::{Content, OpenId, Router, State};
 
-use crate::support::{Program, eventually, run};
+use crate::durability::shim;
+use crate::support::{Program, command, eventually, get, now, run};
 
 pub(crate) const APP_ID: &str = "wx0123456789abcdef";
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -217,4 +224,195 @@ fn a_stop_finishes_what_is_in_hand_and_a_second_signal_ends_at_once() {
         "{}",
         served.program.printed()
     );
+}
+
+/// Which user's handler ran from when to when.
+type Intervals = Arc<Mutex<Vec<(String, Instant, Instant)>>>;
+
+async fn sleepy(user: OpenId, Content(text): Content, State(seen): State<Intervals>) {
+    let began = now();
+    // 0 to 20 ms, as random as the text's bytes.
+    let sum: u64 = text.bytes().map(u64::from).sum();
+    tokio::time::sleep(Duration::from_millis(sum.wrapping_mul(2_654_435_761) % 21)).await;
+    seen.lock().unwrap().push((user.to_string(), began, now()));
+}
+
+#[test]
+fn one_users_handlers_never_overlap_while_users_run_in_parallel() {
+    let stand_in = StandIn::start();
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let environment = variables(&stand_in.url, data_dir, "127.0.0.1:0")
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let config = config::load(
+        &Sources {
+            file: None,
+            environment,
+        },
+        Needs::Accounts,
+    )
+    .unwrap();
+    let seen = Intervals::default();
+    let routes = Router::new()
+        .fallback(sleepy)
+        .with_state(Arc::clone(&seen))
+        .unwrap();
+    let server = Server::start(config, routes).unwrap();
+
+    let began = now();
+    let report = foreign_client(&json!({
+        "url": format!("http://{}/wechat", server.webhook_address()),
+        "token": TOKEN, "aes_key": KEY, "app_id": APP_ID,
+        "users": 50, "pushes": 1000, "connections": 16,
+    }));
+    assert_eq!(report["answers"], json!({ "200 success": 1000 }));
+    eventually("a thousand handlers", || {
+        (seen.lock().unwrap().len() == 1_000).then_some(())
+    });
+    assert_eq!(server.stop(), Exit::Clean);
+
+    let seen = seen.lock().unwrap();
+    let mut users: HashMap<&str, Vec<(Instant, Instant)>> = HashMap::new();
+    for (user, start, end) in seen.iter() {
+        users.entry(user).or_default().push((*start, *end));
+    }
+    assert_eq!(users.len(), 50);
+    for (user, intervals) in &users {
+        let apart = intervals.windows(2).all(|pair| pair[0].1 <= pair[1].0);
+        assert!(apart, "two handlers of {user} ran at once");
+    }
+    let worked: Duration = seen.iter().map(|(_, start, end)| *end - *start).sum();
+    let last = seen.iter().map(|(_, _, end)| *end).max().unwrap();
+    assert!(
+        last - began < worked / 4,
+        "{:?} of work took {:?}",
+        worked,
+        last - began
+    );
+}
+
+/// A server whose syncs go through the shim.
+fn serve_with_shim(
+    stand_in: &StandIn,
+    data_dir: &str,
+    shim: &[(&str, &str)],
+) -> (Program, SocketAddr, SocketAddr) {
+    let mut variables = variables(&stand_in.url, data_dir, "127.0.0.1:0");
+    let library = shim::build_shim();
+    variables.push(("LD_PRELOAD", library.to_str().unwrap()));
+    variables.extend(shim.iter().copied());
+    let mut program = Program::spawn(&mut command(&["serve"], &variables));
+    let (webhook, admin) = program.ready();
+    (program, webhook, admin)
+}
+
+/// One text by WeChat's push client, without repeats: its exit code and what it saw, as JSON.
+fn push_once(webhook: SocketAddr, text: &str) -> Value {
+    let url = format!("http://{webhook}/wechat");
+    let arguments = [
+        "simulate",
+        "push",
+        "--url",
+        &url,
+        "--text",
+        text,
+        "--json",
+        "--repeats",
+        "0",
+        "--app-id",
+        APP_ID,
+        "--token",
+        TOKEN,
+        "--encoding-aes-key",
+        KEY,
+    ];
+    let (_, out, err) = run(&arguments, &[], "");
+    serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"))
+}
+
+#[test]
+fn success_leaves_only_after_the_sync() {
+    let stand_in = StandIn::start();
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let (mut program, webhook, _) =
+        serve_with_shim(&stand_in, data_dir, &[(shim::DELAY_MS, "300")]);
+    for text in ["one", "two", "three"] {
+        let began = now();
+        let seen = push_once(webhook, text);
+        assert!(
+            now() - began >= Duration::from_millis(300),
+            "{text}: {seen}"
+        );
+        assert_eq!(seen["verdict"], json!("success"), "{seen}");
+    }
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0), "{}", program.printed());
+}
+
+#[test]
+fn when_the_log_cannot_be_synced_nothing_is_acknowledged_and_the_process_ends() {
+    let stand_in = StandIn::start();
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let trigger = directory.path().join("fail");
+    let failing = [(shim::FAIL_WAL, trigger.to_str().unwrap())];
+    let (mut program, webhook, admin) = serve_with_shim(&stand_in, data_dir, &failing);
+    assert_eq!(push_once(webhook, "before")["verdict"], json!("success"));
+    assert_eq!(get(admin, "/readyz").status, 200);
+    std::fs::write(&trigger, "").unwrap();
+    let failed = push_once(webhook, "after");
+    assert_eq!(failed["attempts"][0]["status"], json!(503), "{failed}");
+    program.line_with("The store failed");
+    assert_eq!(program.wait().code(), Some(5), "{}", program.printed());
+
+    std::fs::remove_file(&trigger).unwrap();
+    let (mut program, webhook, admin) = serve_with_shim(&stand_in, data_dir, &failing);
+    assert_eq!(get(admin, "/readyz").status, 200);
+    assert_eq!(push_once(webhook, "again")["verdict"], json!("success"));
+    eventually("all that is stored is answered", || {
+        let told = stand_in.told();
+        let texts: Vec<&str> = told.values().flatten().map(String::as_str).collect();
+        (texts.contains(&"您说：before") && texts.contains(&"您说：again")).then_some(())
+    });
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0), "{}", program.printed());
+}
+
+#[test]
+fn when_the_main_file_cannot_be_synced_the_store_is_poisoned_within_one_checkpoint() {
+    let stand_in = StandIn::start();
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let trigger = directory.path().join("fail");
+    let failing = [(shim::FAIL_MAIN, trigger.to_str().unwrap())];
+    let (mut program, webhook, _) = serve_with_shim(&stand_in, data_dir, &failing);
+    std::fs::write(&trigger, "").unwrap();
+    let report = foreign_client(&json!({
+        "url": format!("http://{webhook}/wechat"),
+        "token": TOKEN, "aes_key": KEY, "app_id": APP_ID,
+        "users": 50, "pushes": 4000, "connections": 16,
+    }));
+    let acknowledged = report["answers"]["200 success"].as_u64().unwrap_or(0);
+    assert!(
+        acknowledged < 4_000,
+        "a checkpoint failed on the way: {report}"
+    );
+    assert_eq!(program.wait().code(), Some(5), "{}", program.printed());
+
+    std::fs::remove_file(&trigger).unwrap();
+    let (mut program, ..) = serve_with_shim(&stand_in, data_dir, &failing);
+    let (_, listed, _) = run(
+        &["inbox", "list", "--json"],
+        &[("WXHOOK_DATA_DIR", data_dir)],
+        "",
+    );
+    assert!(
+        listed.lines().count() as u64 >= acknowledged,
+        "acknowledged is stored"
+    );
+    program.signal("TERM");
+    assert_eq!(program.wait().code(), Some(0), "{}", program.printed());
 }

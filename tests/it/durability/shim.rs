@@ -5,17 +5,17 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Milliseconds that every sync takes longer.
-pub(crate) const DELAY_MS: &str = "WXHOOK_SHIM_DELAY_MS";
+pub(crate) const DELAY_MS: &str = "FSYNC_SHIM_DELAY_MS";
 /// Path of a trigger: while that file exists, syncs of the write-ahead log fail with EIO.
-pub(crate) const FAIL_WAL: &str = "WXHOOK_SHIM_FAIL_WAL";
+pub(crate) const FAIL_WAL: &str = "FSYNC_SHIM_FAIL_WAL";
 /// Path of a trigger: while that file exists, syncs of the main file fail with EIO.
-pub(crate) const FAIL_MAIN: &str = "WXHOOK_SHIM_FAIL_MAIN";
+pub(crate) const FAIL_MAIN: &str = "FSYNC_SHIM_FAIL_MAIN";
 /// Path of a trigger: while that file exists the disk is full but for what [`RESERVE`] holds.
-pub(crate) const FULL: &str = "WXHOOK_SHIM_FULL";
+pub(crate) const FULL: &str = "FSYNC_SHIM_FULL";
 /// Path of the file whose space is free again when it is removed.
-pub(crate) const RESERVE: &str = "WXHOOK_SHIM_RESERVE";
+pub(crate) const RESERVE: &str = "FSYNC_SHIM_RESERVE";
 /// File to which each sync adds a line: `wal|main|other ok|eio size`.
-pub(crate) const LOG: &str = "WXHOOK_SHIM_LOG";
+pub(crate) const LOG: &str = "FSYNC_SHIM_LOG";
 
 /// Builds the library once and returns where it is. Give it to a child as `LD_PRELOAD`.
 ///
