@@ -1,5 +1,7 @@
 //! From a body that anyone may have sent to a document that the platform has sent.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::id::AppId;
@@ -43,7 +45,7 @@ impl OpenError {
 }
 
 /// The inner document of an authentic push, exactly as it was sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Opened {
     account: AppId,
     body: Bytes,
@@ -69,6 +71,16 @@ impl Opened {
     /// What acceptance needs to know. Never fails: what cannot be read is a value too.
     pub fn read(&self) -> Head {
         Head::read(&self.account, &self.body)
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened")
+            .field("account", &self.account)
+            .field("body_bytes", &self.body.len())
+            .field("how", &self.how)
+            .finish()
     }
 }
 
