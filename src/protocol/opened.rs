@@ -5,8 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::id::AppId;
-use crate::protocol::credentials::{Credentials, Mode, Slot};
-use crate::protocol::envelope::EnvelopeError;
+use crate::protocol::credentials::{Credentials, Mode, Rotating, Slot};
+use crate::protocol::envelope::{Cipher, EnvelopeError};
 use crate::protocol::outer::{self, OuterError};
 use crate::protocol::push::Head;
 use crate::protocol::sealed::{Query, Refusal};
@@ -105,7 +105,7 @@ pub(crate) fn open(
     })
 }
 
-/// Finds the ciphertext that the platform has signed, and opens it with the current, then the previous key.
+/// Finds the ciphertext that the platform has signed, and opens it.
 fn decrypt(
     query: &Query<'_>,
     claimed: &str,
@@ -133,15 +133,24 @@ fn decrypt(
         .find(signed)
         .ok_or(OpenError::MsgSignature)?;
 
-    let receive_id = credentials.app_id().as_str();
-    let mut first_error = None;
-    for (slot, cipher) in ciphers.in_order() {
-        match cipher.open(receive_id, encrypted) {
-            Ok(inner) => return Ok((inner, slot)),
-            Err(error) => first_error = first_error.or(Some(error)),
-        }
-    }
-    Err(first_error.unwrap_or(EnvelopeError::Base64).into())
+    unseal(ciphers, credentials.app_id(), encrypted).map_err(OpenError::Envelope)
+}
+
+/// Opens with the current, then the previous key. If neither fits, the current one's error is told.
+fn unseal(
+    ciphers: &Rotating<Cipher>,
+    receive_id: &AppId,
+    encrypted: &[u8],
+) -> Result<(Bytes, Slot), EnvelopeError> {
+    let open = |cipher: &Cipher| cipher.open(receive_id.as_str(), encrypted);
+    let error = match open(&ciphers.current) {
+        Ok(inner) => return Ok((inner, Slot::Current)),
+        Err(error) => error,
+    };
+    let previous = ciphers.previous.as_ref().ok_or(error)?;
+    open(previous)
+        .map(|inner| (inner, Slot::Previous))
+        .map_err(|_| error)
 }
 
 const fn how(mode: Mode, token: Slot, key: Slot) -> &'static str {
