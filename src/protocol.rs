@@ -22,6 +22,14 @@
 //! assert_eq!(head.user.as_str(), "o1");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! ```compile_fail,E0599
+//! # use bytes::Bytes;
+//! # use wxhook::protocol::{Credentials, Sealed};
+//! fn unverified(sealed: Sealed<'_>, credentials: &Credentials, body: Bytes) {
+//!     let _ = sealed.open(credentials, body); // there is no such step
+//! }
+//! ```
 
 pub mod envelope;
 pub mod message;

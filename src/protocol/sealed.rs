@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use crate::protocol::credentials::{Credentials, Mode, Slot};
 use crate::protocol::opened::{self, OpenError, Opened};
@@ -184,7 +184,11 @@ impl Verified<'_> {
 
 impl<'q> Query<'q> {
     fn parse(text: &'q str) -> Result<Self, QueryError> {
-        let mut found = Found::default();
+        let mut found = Found {
+            // Looked for once: real queries have none in any value of ours.
+            may_be_escaped: memchr2(b'%', b'+', text.as_bytes()).is_some(),
+            ..Found::default()
+        };
         let mut rest = text;
         loop {
             let end = memchr(b'&', rest.as_bytes()).unwrap_or(rest.len());
@@ -215,6 +219,7 @@ impl<'q> Query<'q> {
 /// The parameters as they come in.
 #[derive(Default)]
 struct Found<'q> {
+    may_be_escaped: bool,
     signature: Option<Cow<'q, str>>,
     timestamp: Option<Cow<'q, str>>,
     nonce: Option<Cow<'q, str>>,
@@ -239,7 +244,7 @@ impl<'q> Found<'q> {
         if place.is_some() {
             return Err(QueryError::Doubled { name });
         }
-        *place = Some(decode(name, value)?);
+        *place = Some(decode(name, value, self.may_be_escaped)?);
         Ok(())
     }
 
@@ -287,14 +292,17 @@ fn seconds(timestamp: &str) -> Result<i64, QueryError> {
     timestamp.parse().map_err(|_| QueryError::Timestamp)
 }
 
-/// Decodes a form value, once. Real values are letters and digits, and stay where they are.
-fn decode<'q>(name: &'static str, value: &'q str) -> Result<Cow<'q, str>, QueryError> {
+/// Decodes a form value, once. What is not escaped stays where it is.
+fn decode<'q>(
+    name: &'static str,
+    value: &'q str,
+    may_be_escaped: bool,
+) -> Result<Cow<'q, str>, QueryError> {
     // Three characters an encoded byte: what is longer still cannot become short enough.
     if value.len() > 3 * MAX_VALUE_BYTES {
         return Err(QueryError::Oversized { name });
     }
-    let escaped = |found, byte| found | (byte == b'%') | (byte == b'+');
-    let decoded = if value.bytes().fold(false, escaped) {
+    let decoded = if may_be_escaped {
         let bytes = unescape(value.as_bytes()).ok_or(QueryError::Encoding { name })?;
         Cow::Owned(String::from_utf8(bytes).map_err(|_| QueryError::Encoding { name })?)
     } else {

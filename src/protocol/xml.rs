@@ -184,7 +184,7 @@ pub(crate) fn walk<'d, S: Sink<'d>>(
         depth: 0,
         open: [Frame::default(); MAX_DEPTH],
     };
-    walker.start_tag(Recovery::Off, sink)?;
+    walker.root_tag()?;
     while walker.depth > 0 {
         walker.step(recovery, sink)?;
     }
@@ -198,6 +198,14 @@ struct Frame<'d> {
     start: usize,
     has_text: bool,
     has_children: bool,
+}
+
+struct Tag<'d> {
+    name: &'d [u8],
+    /// Where what follows it begins.
+    end: usize,
+    /// Whether it ends its element, too.
+    is_empty: bool,
 }
 
 struct Walker<'d> {
@@ -236,40 +244,65 @@ impl<'d> Walker<'d> {
         }
     }
 
+    fn root_tag(&mut self) -> Result<(), XmlError> {
+        let tag = self.tag()?;
+        self.at = tag.end;
+        if !tag.is_empty {
+            self.enter(tag.name);
+        }
+        Ok(())
+    }
+
     fn start_tag<S: Sink<'d>>(&mut self, recovery: Recovery, sink: &mut S) -> Result<(), S::Error> {
-        let begin = self.at;
-        let name = self.name(begin + 1)?;
-        let after_name = begin + 1 + name.len();
-        let (after_tag, is_empty) = self.attributes(begin, after_name)?;
+        let Tag {
+            name,
+            end,
+            is_empty,
+        } = self.tag()?;
+        self.announce(sink)?;
+        let content = match is_empty {
+            true => Some((Form::Pieces, &b""[..], end)),
+            false => self.content(name, end, recovery),
+        };
+        match content {
+            Some((form, inner, end)) => {
+                self.at = end;
+                sink.leaf(Leaf { name, inner, form }, self.depth)
+            }
+            None => {
+                self.at = end;
+                self.enter(name);
+                Ok(())
+            }
+        }
+    }
+
+    fn tag(&mut self) -> Result<Tag<'d>, XmlError> {
         self.elements += 1;
         if self.elements > MAX_ELEMENTS {
-            return Err(XmlError::TooMany.into());
+            return Err(XmlError::TooMany);
         }
         if self.depth >= MAX_DEPTH {
-            return Err(XmlError::TooDeep.into());
+            return Err(XmlError::TooDeep);
         }
-        self.announce(sink)?;
-        self.at = after_tag;
-        if self.depth > 0 {
-            let content = match is_empty {
-                true => Some((Form::Pieces, &b""[..], after_tag)),
-                false => self.content(name, after_tag, recovery),
-            };
-            if let Some((form, inner, end)) = content {
-                self.at = end;
-                return sink.leaf(Leaf { name, inner, form }, self.depth);
-            }
-        } else if is_empty {
-            return Ok(());
-        }
-        let frame = self.open.get_mut(self.depth).ok_or(XmlError::TooDeep)?;
-        *frame = Frame {
+        let name = self.name(self.at + 1)?;
+        let after_name = self.at + 1 + name.len();
+        let (end, is_empty) = self.attributes(self.at, after_name)?;
+        Ok(Tag {
             name,
-            start: after_tag,
+            end,
+            is_empty,
+        })
+    }
+
+    /// Opens an element whose content begins here. [`Walker::tag`] has made sure that there is room.
+    fn enter(&mut self, name: &'d [u8]) {
+        self.open[self.depth] = Frame {
+            name,
+            start: self.at,
             ..Frame::default()
         };
         self.depth += 1;
-        Ok(())
     }
 
     /// Tells the sink about the element that turns out to have children.
@@ -291,33 +324,21 @@ impl<'d> Walker<'d> {
         let begin = self.at;
         self.depth -= 1;
         let frame = self.open[self.depth];
-        let rest = self.document[begin + 2..].strip_prefix(frame.name);
-        let rest = rest.ok_or(XmlError::Mismatch { at: begin })?;
-        let blanks = rest.iter().take_while(|byte| is_blank(byte)).count();
-        match rest.get(blanks) {
-            Some(b'>') => self.at = begin + 2 + frame.name.len() + blanks + 1,
-            Some(_) => return Err(XmlError::Mismatch { at: begin }.into()),
-            None => return Err(XmlError::Truncated.into()),
+        self.at = self.after_end_tag(frame.name)?;
+        // A root without elements has no text of its own either.
+        if frame.has_text && (frame.has_children || self.depth == 0) {
+            return Err(XmlError::Mixed { at: begin }.into());
+        }
+        if self.depth == 0 {
+            return Ok(());
         }
         if frame.has_children {
-            if frame.has_text {
-                return Err(XmlError::Mixed { at: begin }.into());
-            }
-            if self.depth > 0 {
-                sink.close();
-            }
+            sink.close();
             return Ok(());
         }
         let inner = &self.document[frame.start..begin];
         if inner.len() > MAX_TEXT_BYTES {
             return Err(XmlError::TextTooLong.into());
-        }
-        if self.depth == 0 {
-            // A root without elements: nothing to tell, and no text of its own either.
-            return match frame.has_text {
-                true => Err(XmlError::Mixed { at: begin }.into()),
-                false => Ok(()),
-            };
         }
         let leaf = Leaf {
             name: frame.name,
@@ -325,6 +346,18 @@ impl<'d> Walker<'d> {
             form: Form::Pieces,
         };
         sink.leaf(leaf, self.depth)
+    }
+
+    fn after_end_tag(&self, name: &[u8]) -> Result<usize, XmlError> {
+        let mismatch = XmlError::Mismatch { at: self.at };
+        let begin = self.at + b"</".len();
+        let rest = self.document[begin..].strip_prefix(name).ok_or(mismatch)?;
+        let blanks = rest.iter().take_while(|byte| is_blank(byte)).count();
+        match rest.get(blanks) {
+            Some(b'>') => Ok(begin + name.len() + blanks + 1),
+            Some(_) => Err(mismatch),
+            None => Err(XmlError::Truncated),
+        }
     }
 
     /// `<![CDATA[` … `]]>`, or a comment.

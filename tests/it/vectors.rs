@@ -28,6 +28,7 @@ struct Own {
     receive_id: String,
     timestamp: String,
     nonce: String,
+    signature: String,
     msg_signature: String,
     encrypt: String,
     msg: Option<String>,
@@ -79,18 +80,9 @@ impl Own {
     }
 
     fn query(&self) -> String {
-        let Self {
-            token,
-            timestamp,
-            nonce,
-            msg_signature,
-            ..
-        } = self;
-        let parts = [token, timestamp, nonce].map(|part| part.as_bytes());
-        let signature = signature::sign(&parts);
         format!(
-            "signature={signature}&timestamp={timestamp}&nonce={nonce}&openid=o1\
-             &encrypt_type=aes&msg_signature={msg_signature}"
+            "signature={}&timestamp={}&nonce={}&openid=o1&encrypt_type=aes&msg_signature={}",
+            self.signature, self.timestamp, self.nonce, self.msg_signature
         )
     }
 
@@ -297,6 +289,25 @@ fn in_compatible_mode_only_the_signed_document_counts() {
     }
     let three = vector.open(&credentials, format!("<xml>{fake}{genuine}{fake}</xml>"));
     assert_eq!(three.err(), Some(OpenError::MsgSignature));
+}
+
+#[test]
+fn a_strange_text_in_a_compatible_push_does_not_stop_a_secure_account() {
+    let all = vectors().own;
+    let vector = &all[0];
+    let credentials = vector.usual(Mode::Secure);
+    let genuine = format!("<Encrypt><![CDATA[{}]]></Encrypt>", vector.encrypt);
+    for written in [
+        "hello",
+        "<a><![CDATA[x]]></a>",
+        "]]><b>",
+        "]]>&< >",
+        "a]]>b<Encrypt>",
+    ] {
+        let body = format!("<xml><Content><![CDATA[{written}]]></Content>{genuine}</xml>");
+        let opened = vector.open(&credentials, body);
+        assert_eq!(class(&opened), "ok", "{written}");
+    }
 }
 
 #[test]
