@@ -70,15 +70,25 @@ impl MemoryInbox {
             // Under the lock, so that the newest id never goes back.
             self.newest.send_replace(id);
         }
-        drop(model);
-        self.tell(accepted.as_ref().err());
+        self.tell_health(&model);
         accepted
     }
 
-    /// Keeps the health true: refusing ends with the first push that finds room again.
-    fn tell(&self, error: Option<&StoreError>) {
-        let health = match error {
-            Some(StoreError::Refusing(reason)) => Health::Refusing(reason.to_string()),
+    /// A change after which there may be room again.
+    fn finish(
+        &self,
+        act: impl FnOnce(&mut Model) -> Result<(), StoreError>,
+    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.now(|model| {
+            let result = act(model);
+            self.tell_health(model);
+            result
+        })
+    }
+
+    fn tell_health(&self, model: &Model) {
+        let health = match model.check_room() {
+            Err(StoreError::Refusing(reason)) => Health::Refusing(reason.to_string()),
             _ => Health::Ready,
         };
         self.health.send_if_modified(|known| {
@@ -165,7 +175,7 @@ impl Inbox for MemoryInbox {
     }
 
     fn settle(&self, settlement: Settlement) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.now(|model| model.settle(settlement))
+        self.finish(|model| model.settle(settlement))
     }
 
     fn mark_sending(&self, part: Part) -> BoxFuture<'static, Result<(), StoreError>> {
@@ -173,7 +183,7 @@ impl Inbox for MemoryInbox {
     }
 
     fn record(&self, verdict: PartVerdict) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.now(|model| model.record(verdict))
+        self.finish(|model| model.record(verdict))
     }
 
     fn replay(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>> {
@@ -281,29 +291,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_store_refuses_and_takes_pushes_again_when_there_is_room() {
+    async fn a_full_store_lets_finished_pushes_go_then_refuses_and_is_ready_when_there_is_room() {
         let inbox = inbox(Limits {
-            done: 0,
-            bytes: 600,
+            done: 100,
+            bytes: 1_500,
         });
         let health = inbox.health();
         let mut ids = Vec::new();
         for number in 0..2 {
-            if let Ok(Accepted::Stored(id)) = accept(&inbox, push(number)).await {
-                ids.push(id);
-            }
+            let Ok(Accepted::Stored(id)) = accept(&inbox, push(number)).await else {
+                panic!("{number} is new");
+            };
+            ids.push(id);
         }
-        let refused = accept(&inbox, push(9)).await;
-        assert!(matches!(refused, Err(StoreError::Refusing(_))));
-        assert!(matches!(*health.borrow(), Health::Refusing(_)));
-        for id in ids {
-            inbox.settle(done(id)).await.unwrap();
-        }
-        assert!(matches!(
-            accept(&inbox, push(9)).await,
-            Ok(Accepted::Stored(_))
-        ));
+        inbox.settle(done(ids[0])).await.unwrap();
+        let third = accept(&inbox, push(2)).await;
+        assert!(matches!(third, Ok(Accepted::Stored(_))));
+        assert_eq!(inbox.story(ids[0]).await.unwrap(), None);
         assert_eq!(*health.borrow(), Health::Ready);
+
+        let fourth = accept(&inbox, push(3)).await;
+        assert!(matches!(fourth, Ok(Accepted::Stored(_))));
+        assert!(matches!(*health.borrow(), Health::Refusing(_)));
+        let refused = accept(&inbox, push(4)).await;
+        assert!(matches!(refused, Err(StoreError::Refusing(_))));
+
+        inbox.settle(done(ids[1])).await.unwrap();
+        assert_eq!(*health.borrow(), Health::Ready);
+        let fifth = accept(&inbox, push(4)).await;
+        assert!(matches!(fifth, Ok(Accepted::Stored(_))));
     }
 
     #[tokio::test]

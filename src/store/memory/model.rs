@@ -20,7 +20,7 @@ const PUSH_OVERHEAD_BYTES: usize = 512;
 pub struct Limits {
     /// Finished pushes that are kept for looking at.
     pub done: usize,
-    /// Bytes of everything kept; beyond that, new pushes are refused.
+    /// Bytes of everything kept; beyond that, finished pushes go, and new ones are refused.
     pub bytes: usize,
 }
 
@@ -107,17 +107,26 @@ impl Model {
             }
             return Ok(Accepted::Repeat(first));
         }
-        if self.bytes >= self.limits.bytes {
-            let limit = self.limits.bytes;
-            return Err(StoreError::Refusing(
-                format!("it holds {limit} bytes, all it may").into(),
-            ));
-        }
+        self.check_room()?;
         let id = PushId::next(self.last, now);
         self.last = id;
         self.seen.insert(push.key, id, now);
         self.insert(stored(id, push));
         Ok(Accepted::Stored(id))
+    }
+
+    /// Whether a new push would be taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Refusing`] when not.
+    pub fn check_room(&self) -> Result<(), StoreError> {
+        let limit = self.limits.bytes;
+        if self.bytes < limit {
+            return Ok(());
+        }
+        Err(StoreError::Refusing(
+            format!("it holds {limit} bytes, all it may").into(),
+        ))
     }
 
     fn insert(&mut self, push: StoredPush) {
@@ -132,6 +141,7 @@ impl Model {
         };
         self.bytes += row.cost();
         self.rows.insert(id, row);
+        self.drop_finished();
     }
 
     /// Pushes in state *pending* above `after`.
@@ -398,12 +408,16 @@ impl Model {
         }
     }
 
-    /// Lets a push that is finished go when there are too many of them.
+    /// Notes that a push may be finished, and lets the oldest such go when there are too many.
     fn retire(&mut self, id: PushId) {
         if self.rows.get(&id).is_some_and(Row::is_finished) {
             self.finished.push_back(id);
         }
-        while self.finished.len() > self.limits.done {
+        self.drop_finished();
+    }
+
+    fn drop_finished(&mut self) {
+        while self.finished.len() > self.limits.done || self.bytes >= self.limits.bytes {
             let Some(oldest) = self.finished.pop_front() else {
                 return;
             };
