@@ -1,1 +1,97 @@
-//! (being written)
+//! What the documents say is what the house does.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::support::run;
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// Blocks between fences, without the fences.
+fn code_blocks(text: &str) -> Vec<&str> {
+    text.split("```").skip(1).step_by(2).collect()
+}
+
+fn headings(text: &str) -> Vec<usize> {
+    let outside: String = text.split("```").step_by(2).collect();
+    let level = |line: &str| line.chars().take_while(|c| *c == '#').count();
+    outside
+        .lines()
+        .map(level)
+        .filter(|level| *level > 0)
+        .collect()
+}
+
+#[test]
+fn the_two_readmes_have_the_same_sections_and_the_same_code() {
+    let (english, chinese) = (document("README.md"), document("README.zh-CN.md"));
+    assert_eq!(headings(&english), headings(&chinese));
+    assert_eq!(code_blocks(&english), code_blocks(&chinese));
+    let rows = |text: &str| text.lines().filter(|line| line.starts_with('|')).count();
+    assert_eq!(rows(&english), rows(&chinese), "rows of tables");
+}
+
+#[test]
+fn the_readme_names_every_command_of_the_program() {
+    let (code, help, _) = run(&["--help"], &[], "");
+    assert_eq!(code, 0);
+    let readme = document("README.md");
+    let commands = help
+        .split("Commands:")
+        .nth(1)
+        .unwrap()
+        .split("Options:")
+        .next()
+        .unwrap();
+    let named: BTreeSet<&str> = commands
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(named.len() >= 8, "{help}");
+    for name in named {
+        assert!(
+            readme.contains(&format!("`wxhook {name}")),
+            "README.md does not name {name}"
+        );
+    }
+}
+
+#[test]
+fn the_architecture_draws_every_room() {
+    let drawn = document("ARCHITECTURE.md");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for entry in fs::read_dir(source).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(room) = name.strip_suffix(".rs").filter(|room| *room != "lib") else {
+            continue;
+        };
+        let named = [format!("{room}/"), format!("{room}.rs")];
+        assert!(
+            named.iter().any(|name| drawn.contains(name)),
+            "ARCHITECTURE.md lacks {room}"
+        );
+    }
+}
+
+#[test]
+fn the_example_configuration_is_one_that_checks() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("wxhook.toml");
+    let filled = document("wxhook.example.toml")
+        .replace("app_id = \"\"", "app_id = \"wx0123456789abcdef\"")
+        .replacen("\ntoken = \"\"", "\ntoken = \"token123\"", 1);
+    fs::write(&path, filled).unwrap();
+    let (code, out, err) = run(
+        &["--config", path.to_str().unwrap(), "config", "check"],
+        &[],
+        "",
+    );
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("the configuration is right"), "{out}");
+}
