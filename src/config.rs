@@ -37,10 +37,6 @@ impl Sources {
     /// # Errors
     /// A fault that names the file when it cannot be read.
     pub fn gather(config: Option<&Path>) -> Result<Self, Faults> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that reads the environment"
-        )]
         let environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();

@@ -50,7 +50,7 @@ pub(super) fn run(args: &DevArgs) -> Result<ExitCode, Failure> {
 }
 
 async fn play(stage: &mut Stage, crash: bool) -> Result<(), Failure> {
-    let columns = Columns::default();
+    let columns = Columns;
     columns.title("what the user sees", "what the server does")?;
     if crash {
         script::crash(stage, &columns).await?;
