@@ -1,5 +1,4 @@
 //! The commands, as a person at a shell meets them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
 

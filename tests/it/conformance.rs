@@ -1,5 +1,4 @@
 //! Every store behaves as the model does: random steps, crashes included, compared after each.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
 //! What the documents say is what the house does.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,5 @@
 //! Durability is real, not the page cache: a child process runs a store whose disk is slow, fails
 //! or is full, and what it reported is compared with what its disk holds.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,10 +1,5 @@
 //! The house as it is drawn: which room may know which, and what no room may do.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "in a test's helpers too, a panic is the report"
-)]
-
 use std::path::Path;
 
 use regex::Regex;

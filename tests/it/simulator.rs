@@ -1,7 +1,5 @@
 //! The local WeChat over real sockets: what it answers arrives, and what it breaks is broken.
 
-#![expect(clippy::unwrap_used, reason = "what fails in a helper fails its test")]
-
 mod commands;
 mod pusher;
 
