@@ -19,6 +19,7 @@ mod outbox;
 mod router;
 mod runtime;
 mod settle;
+mod slots;
 
 pub use attempt::{Attempts, ScheduleError};
 pub use engine::{Engine, EngineError, EngineParts, Replays, Stopped};

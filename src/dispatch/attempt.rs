@@ -14,6 +14,7 @@ use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, Deadline};
 use crate::dispatch::live::{Live, Reply, encode};
 use crate::dispatch::router::Routes;
+use crate::dispatch::slots::Slot;
 use crate::protocol::push::Push;
 
 /// When a push whose handler failed is tried again: after the first failure, the second, and so on.
@@ -135,14 +136,14 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Finished {
     /// Which attempt of the engine's it was.
-    pub(crate) ticket: u64,
+    pub(crate) ticket: Slot,
     pub(crate) verdict: Verdict,
     pub(crate) ended_at: Timestamp,
 }
 
 /// What one attempt needs; runs on the handlers' threads.
 pub(crate) struct Job {
-    pub(crate) ticket: u64,
+    pub(crate) ticket: Slot,
     pub(crate) body: Bytes,
     pub(crate) live: Arc<Live>,
     pub(crate) routes: Routes,

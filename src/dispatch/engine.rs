@@ -1,6 +1,5 @@
 //! The engine: one task that takes pushes out of the inbox, has them handled, and sends what they say.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -203,12 +202,14 @@ impl Inputs {
                 Woke::Spoken(spoken) => machine.spoken(spoken?)?,
                 Woke::Stored => machine.intake.wake(),
                 Woke::Replay(id) => machine.intake.replay(id),
-                Woke::Stop => {
-                    machine.stopping = true;
-                    let grace = machine.parts.settings.stop_grace;
-                    deadline = Some(machine.parts.clock.monotonic() + grace);
-                }
+                Woke::Stop => {}
                 Woke::Alarm => machine.ring(),
+            }
+            // Looked at after every wake: what was stored after the word to stop is not taken up.
+            if !machine.stopping && self.is_told_to_stop() {
+                machine.stopping = true;
+                let grace = machine.parts.settings.stop_grace;
+                deadline = Some(machine.parts.clock.monotonic() + grace);
             }
             self.take_batch(machine)?;
         }
@@ -226,12 +227,18 @@ impl Inputs {
             Some(spoken) = machine.sends.join_next() => Woke::Spoken(spoken),
             Ok(()) = self.newest.changed(), if !stopping => Woke::Stored,
             Some(id) = self.replays.recv(), if !stopping => Woke::Replay(id),
-            () = told_to_stop(&mut self.stop), if !stopping => Woke::Stop,
+            // With a value or with the end of its sender.
+            _ = self.stop.changed(), if !stopping => Woke::Stop,
             () = self.alarm.as_mut(), if self.armed.is_some() => {
                 self.armed = None;
                 Woke::Alarm
             }
         }
+    }
+
+    /// A sender that is gone can tell nothing more: that is a stop too.
+    fn is_told_to_stop(&self) -> bool {
+        *self.stop.borrow() || self.stop.has_changed().is_err()
     }
 
     /// Takes in what has come meanwhile, so that one wake serves many pushes.
@@ -266,10 +273,4 @@ impl Inputs {
         self.alarm.as_mut().reset(Instant::now() + delay);
         self.armed = Some(at);
     }
-}
-
-/// Resolves when the engine is to stop.
-fn told_to_stop(stop: &mut watch::Receiver<bool>) -> impl Future<Output = ()> + '_ {
-    // A sender that is gone can tell nothing more: that is a stop too.
-    stop.wait_for(|stop| *stop).map(drop)
 }

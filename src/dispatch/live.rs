@@ -36,8 +36,8 @@ pub(crate) struct Live {
     /// What earlier attempts of this run have said.
     recorded: Vec<Part>,
     said: Mutex<Said>,
-    /// One message at a time, in order. Held by a send until its answer is here.
-    turn: Arc<Semaphore>,
+    /// One message at a time, in order. Held by a send until its answer is here; made by the first.
+    turn: OnceLock<Arc<Semaphore>>,
     outbox: Arc<Outbox>,
 }
 
@@ -69,7 +69,7 @@ impl Live {
             route: OnceLock::new(),
             recorded,
             said: Mutex::new(said),
-            turn: Arc::new(Semaphore::new(1)),
+            turn: OnceLock::new(),
             outbox: Arc::clone(outbox),
         })
     }
@@ -116,13 +116,16 @@ impl Live {
 
     /// Whether a send is under way. Only for a closed attempt: then none is begun any more.
     pub(crate) fn is_speaking(&self) -> bool {
-        self.turn.available_permits() == 0
+        let turn = self.turn.get();
+        turn.is_some_and(|turn| turn.available_permits() == 0)
     }
 
     /// Waits until no send is under way.
     pub(crate) async fn silence(&self) {
-        // The semaphore is never closed.
-        drop(self.turn.acquire().await);
+        if let Some(turn) = self.turn.get() {
+            // The semaphore is never closed.
+            drop(turn.acquire().await);
+        }
     }
 
     /// The parts that a settlement holds: what the handler returned, after what it has sent, without
@@ -252,7 +255,8 @@ impl Reply {
     /// [`SendError`] says whether the message may have been delivered.
     pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
         let message = encode(&message.into(), &self.live.to)?;
-        let turn = Arc::clone(&self.live.turn).acquire_owned().await;
+        let turn = self.live.turn.get_or_init(|| Arc::new(Semaphore::new(1)));
+        let turn = Arc::clone(turn).acquire_owned().await;
         let turn = turn.map_err(|_| SendError::Ended)?;
         let ordinal = self.live.claim()?;
         if let Some(part) = self.live.recorded(ordinal) {

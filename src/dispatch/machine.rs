@@ -1,7 +1,7 @@
 //! The engine's state and its steps: start, finish, settle, send. One task owns it; nothing here waits.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::dispatch::live::Live;
 use crate::dispatch::outbox::{Deliveries, Outbox};
 use crate::dispatch::runtime::HandlerRuntime;
 use crate::dispatch::settle::{Conclusion, Phase, Running, Times, bury, conclude};
+use crate::dispatch::slots::{Slot, Slots};
 use crate::id::PushId;
 use crate::metric::Counter;
 use crate::store::{
@@ -38,7 +39,7 @@ pub(crate) enum Event {
     /// A push that is to be handled again.
     Replayed(Result<Option<Story>, StoreError>),
     /// The start of an attempt is marked, and what earlier ones have said is known.
-    Marked(u64, Result<Vec<Part>, StoreError>),
+    Marked(Slot, Result<Vec<Part>, StoreError>),
     /// The last send of an attempt that has ended is over.
     Silent(Ending),
     /// An attempt is settled; this follows.
@@ -49,7 +50,7 @@ pub(crate) enum Event {
 
 /// An attempt that has ended.
 pub(crate) struct Ending {
-    ticket: u64,
+    ticket: Slot,
     live: Arc<Live>,
     verdict: Verdict,
     times: Times,
@@ -91,12 +92,11 @@ pub(crate) struct Machine {
     pub(crate) work: FuturesUnordered<BoxFuture<'static, Event>>,
     pub(crate) sends: JoinSet<Spoken>,
     pub(crate) stopping: bool,
-    running: HashMap<u64, Running>,
-    last_ticket: u64,
+    running: Slots<Running>,
     outcomes: mpsc::Sender<Finished>,
     /// Lanes that wait for a retry, by the monotonic time at which they go on.
-    holds: BinaryHeap<Reverse<(Duration, u64)>>,
-    held: HashMap<u64, LaneKey>,
+    holds: BinaryHeap<Reverse<(Duration, Slot)>>,
+    held: Slots<LaneKey>,
     /// When something may be due next, on the monotonic clock.
     alarm: Option<Duration>,
 }
@@ -129,11 +129,10 @@ impl Machine {
             work: FuturesUnordered::new(),
             sends: JoinSet::new(),
             stopping: false,
-            running: HashMap::new(),
-            last_ticket: 0,
+            running: Slots::default(),
             outcomes,
             holds: BinaryHeap::new(),
-            held: HashMap::new(),
+            held: Slots::default(),
             alarm: None,
             parts,
         }
@@ -191,8 +190,8 @@ impl Machine {
                 break;
             }
             self.holds.pop();
-            if let Some(lane) = self.held.remove(&number) {
-                self.lanes.resume(&lane);
+            if let Some(lane) = self.held.remove(number) {
+                self.lanes.resume(lane);
             }
         }
         if !self.stopping {
@@ -213,8 +212,6 @@ impl Machine {
             self.lanes.finish(&push);
             return;
         }
-        self.last_ticket += 1;
-        let ticket = self.last_ticket;
         let id = push.id;
         let run = push.run;
         // It may have been under way when a process ended, or has been tried before.
@@ -222,14 +219,11 @@ impl Machine {
         if push.starts > 0 {
             tracing::warn!(push_id = %id, starts = push.starts, "A push was under way when a process ended; it runs again.");
         }
-        self.running.insert(
-            ticket,
-            Running {
-                push,
-                started_at: now,
-                phase: Phase::Marking,
-            },
-        );
+        let ticket = self.running.insert(Running {
+            push,
+            started_at: now,
+            phase: Phase::Marking,
+        });
         let inbox = Arc::clone(&self.parts.inbox);
         if has_past {
             self.wait_for(async move {
@@ -247,10 +241,10 @@ impl Machine {
     }
 
     /// Hands an attempt to the handlers' threads.
-    pub(crate) fn launch(&mut self, ticket: u64, recorded: Vec<Part>) {
+    pub(crate) fn launch(&mut self, ticket: Slot, recorded: Vec<Part>) {
         let timeout = self.parts.settings.handler_timeout;
         let since = self.parts.clock.monotonic();
-        let Some(running) = self.running.get_mut(&ticket) else {
+        let Some(running) = self.running.get_mut(ticket) else {
             return;
         };
         let live = Live::new(&running.push, recorded, &self.outbox);
@@ -269,8 +263,8 @@ impl Machine {
     }
 
     /// Forgets an attempt whose start the store did not take: somebody else has settled the push.
-    pub(crate) fn forget(&mut self, ticket: u64) {
-        if let Some(running) = self.running.remove(&ticket) {
+    pub(crate) fn forget(&mut self, ticket: Slot) {
+        if let Some(running) = self.running.remove(ticket) {
             self.intake.leave(running.push.id);
             self.lanes.finish(&running.push);
         }
@@ -280,14 +274,14 @@ impl Machine {
         let timeout = self.parts.settings.handler_timeout;
         let mut next: Option<Duration> = None;
         let mut late = Vec::new();
-        for (ticket, running) in &self.running {
+        for (ticket, running) in self.running.iter() {
             let Phase::UnderWay { live, .. } = &running.phase else {
                 continue;
             };
             // While all threads are blocked by others, the time of those who wait does not run.
             let ends = live.begun().unwrap_or(now) + timeout;
             if ends <= now {
-                late.push(*ticket);
+                late.push(ticket);
             } else {
                 next = Some(next.map_or(ends, |known| known.min(ends)));
             }
@@ -310,7 +304,7 @@ impl Machine {
     pub(crate) fn finished(&mut self, finished: Finished) {
         let ticket = finished.ticket;
         // A late one was taken as timed out before.
-        let Some(running) = self.running.get_mut(&ticket) else {
+        let Some(running) = self.running.get_mut(ticket) else {
             return;
         };
         let Phase::UnderWay { live, .. } = &running.phase else {
@@ -341,7 +335,7 @@ impl Machine {
 
     /// Settles an attempt that has ended and is silent.
     pub(crate) fn conclude(&mut self, ending: Ending) {
-        let Some(Running { push, .. }) = self.running.remove(&ending.ticket) else {
+        let Some(Running { push, .. }) = self.running.remove(ending.ticket) else {
             return;
         };
         let schedule = self.parts.routes.attempts();
@@ -409,9 +403,8 @@ impl Machine {
         push.state = PushState::Retry;
         self.settle(settlement, Follow::Stay);
         let until = self.parts.clock.monotonic() + delay;
-        self.last_ticket += 1;
-        self.holds.push(Reverse((until, self.last_ticket)));
-        self.held.insert(self.last_ticket, lane_of(&push));
+        let held = self.held.insert(lane_of(&push));
+        self.holds.push(Reverse((until, held)));
         self.lanes.hold(push);
         self.set_alarm(until);
     }
@@ -444,10 +437,10 @@ impl Machine {
         match event {
             Event::Page(limit, page) => self.page_came(limit, page?),
             Event::Due(limit, pushes) => self.due_came(limit, pushes?),
-            Event::Refill(lane, limit, pushes) => self.lanes.refill(&lane, limit, pushes?),
+            Event::Refill(lane, limit, pushes) => self.lanes.refill(lane, limit, pushes?),
             Event::Spilled(lane, written) => {
                 written?;
-                self.lanes.spill_written(&lane);
+                self.lanes.spill_written(lane);
             }
             Event::Replayed(story) => self.replay_came(story?),
             Event::Marked(ticket, marked) => match tolerated(marked)? {
@@ -506,7 +499,7 @@ impl Machine {
     pub(crate) fn spoken(&mut self, spoken: Spoken) -> Result<(), EngineError> {
         match &spoken.push {
             Some(push) => self.lanes.finish(push),
-            None => self.lanes.resume(&spoken.lane),
+            None => self.lanes.resume(spoken.lane),
         }
         for record in spoken.deliveries.records {
             self.wait_for(async move { Event::Stored(record.await) });

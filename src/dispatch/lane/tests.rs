@@ -71,7 +71,7 @@ fn a_held_push_is_the_first_of_its_lane_and_others_pass_by() {
     let key = lane_of(&held);
     lanes.hold(held);
     assert_eq!(drain(&mut lanes), [3]);
-    lanes.resume(&key);
+    lanes.resume(key);
     assert_eq!(drain(&mut lanes), [1, 2]);
 }
 
@@ -86,10 +86,10 @@ fn a_lane_over_its_cap_puts_aside_and_fetches_when_it_is_empty() {
     lanes.spill_begins(&key);
     assert_eq!(drain(&mut lanes), [1, 2, 3]);
     assert_eq!(lanes.fetch(), None, "the ids are not written yet");
-    lanes.spill_written(&key);
+    lanes.spill_written(key.clone());
     assert_eq!(lanes.fetch(), Some((key.clone(), 3)));
     assert_eq!(lanes.fetch(), None, "once is enough");
-    lanes.refill(&key, 3, vec![push(4, "a"), push(5, "a")]);
+    lanes.refill(key.clone(), 3, vec![push(4, "a"), push(5, "a")]);
     assert_eq!(lanes.offer(push(6, "a")), None, "nothing is aside any more");
     assert_eq!(drain(&mut lanes), [4, 5, 6]);
 }
@@ -165,13 +165,13 @@ impl Play {
             }
             Step::Resume(at) if !self.held.is_empty() => {
                 let key = self.held.swap_remove(at % self.held.len());
-                self.lanes.resume(&key);
+                self.lanes.resume(key);
             }
             Step::WriteAside => {
                 for (key, id) in self.aside.drain(..) {
                     let user = key.user.as_str().to_owned();
                     self.written.entry(user).or_default().push_back(id.0);
-                    self.lanes.spill_written(&key);
+                    self.lanes.spill_written(key.clone());
                 }
             }
             Step::Fetch => self.fetch(),
@@ -202,7 +202,7 @@ impl Play {
             let ids = self.written.entry(user.clone()).or_default();
             let count = limit.min(ids.len());
             let pushes = ids.drain(..count).map(|id| push(id, &user)).collect();
-            self.lanes.refill(&key, limit, pushes);
+            self.lanes.refill(key.clone(), limit, pushes);
         }
     }
 

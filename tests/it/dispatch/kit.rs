@@ -105,8 +105,12 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    pub(crate) async fn stop(self) -> Stopped {
+    pub(crate) fn tell_to_stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    pub(crate) async fn stop(self) -> Stopped {
+        self.tell_to_stop();
         within(self.task).await.unwrap().unwrap()
     }
 
@@ -218,7 +222,7 @@ impl House {
         .await
     }
 
-    /// Waits until nothing is open and all parts have their verdict.
+    /// Waits until every push has its outcome. What they say may still be on its way: a clean stop waits for it.
     pub(crate) async fn settled(&self) {
         eventually(async || {
             let pushes = self.inbox.list(Default::default()).await.unwrap();
