@@ -14,16 +14,7 @@ use crate::protocol::message::{Message, MessageError};
 use crate::store::{Part, PartKey, PartState, StoreError, StoredPush};
 
 /// Messages that one run of a push may say. The platform itself takes far fewer in a window.
-pub(crate) const MAX_PARTS: u32 = 100;
-
-/// The exact body of a customer message.
-///
-/// # Errors
-/// What is wrong with the message: the platform would refuse it.
-pub(crate) fn encode(message: &Message, to: &OpenId) -> Result<Bytes, MessageError> {
-    message.check()?;
-    Ok(message.to_json(to).into())
-}
+const MAX_PARTS: u32 = 100;
 
 /// What the engine and the handler's side of an attempt share.
 pub(crate) struct Live {
@@ -78,8 +69,16 @@ impl Live {
         &self.account
     }
 
-    pub(crate) fn to(&self) -> &OpenId {
-        &self.to
+    /// The exact body of a customer message to the push's user.
+    ///
+    /// # Errors
+    /// [`SendError::Message`] or [`SendError::Nobody`]: the platform would refuse it.
+    pub(crate) fn encode(&self, message: &Message) -> Result<Bytes, SendError> {
+        if self.to.as_str().is_empty() {
+            return Err(SendError::Nobody);
+        }
+        message.check()?;
+        Ok(message.to_json(&self.to).into())
     }
 
     /// The handlers' threads take it up now.
@@ -215,6 +214,9 @@ pub enum SendError {
     /// The message cannot be sent as it is; nothing was sent.
     #[error("the message cannot be sent: {0}")]
     Message(#[from] MessageError),
+    /// The push comes from no user: a notice has nobody to answer.
+    #[error("the push comes from no user, nobody can be answered")]
+    Nobody,
     /// The platform refused it, or it could not be handed over for a long time.
     #[error("the message was not delivered: {detail}")]
     Refused {
@@ -254,7 +256,7 @@ impl Reply {
     /// # Errors
     /// [`SendError`] says whether the message may have been delivered.
     pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
-        let message = encode(&message.into(), &self.live.to)?;
+        let message = self.live.encode(&message.into())?;
         let turn = self.live.turn.get_or_init(|| Arc::new(Semaphore::new(1)));
         let turn = Arc::clone(turn).acquire_owned().await;
         let turn = turn.map_err(|_| SendError::Ended)?;

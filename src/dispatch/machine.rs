@@ -204,24 +204,19 @@ impl Machine {
     }
 
     fn start(&mut self, push: StoredPush) {
-        let now = self.parts.clock.now();
         if push.starts >= self.parts.settings.max_starts.max(1) {
-            tracing::error!(push_id = %push.id, starts = push.starts, "A push was started too often without an outcome; it is given up.");
-            self.parts.counters.add(Counter::PushesDead);
-            self.settle(bury(&push, now), Follow::Leave(push.id));
-            self.lanes.finish(&push);
+            self.bury(&push);
             return;
         }
-        let id = push.id;
-        let run = push.run;
+        if push.starts > 0 {
+            tracing::warn!(push_id = %push.id, starts = push.starts, "A push was under way when a process ended; it runs again.");
+        }
+        let (id, run) = (push.id, push.run);
         // It may have been under way when a process ended, or has been tried before.
         let has_past = push.starts > 0 || push.attempts > 0 || id <= self.intake.born();
-        if push.starts > 0 {
-            tracing::warn!(push_id = %id, starts = push.starts, "A push was under way when a process ended; it runs again.");
-        }
         let ticket = self.running.insert(Running {
             push,
-            started_at: now,
+            started_at: self.parts.clock.now(),
             phase: Phase::Marking,
         });
         let inbox = Arc::clone(&self.parts.inbox);
@@ -238,6 +233,15 @@ impl Machine {
             self.wait_for(async move { Event::Stored(mark.await) });
             self.launch(ticket, Vec::new());
         }
+    }
+
+    /// Gives a push up that was started too often without an outcome.
+    fn bury(&mut self, push: &StoredPush) {
+        tracing::error!(push_id = %push.id, starts = push.starts, "A push was started too often without an outcome; it is given up.");
+        self.parts.counters.add(Counter::PushesDead);
+        let settlement = bury(push, self.parts.clock.now());
+        self.settle(settlement, Follow::Leave(push.id));
+        self.lanes.finish(push);
     }
 
     /// Hands an attempt to the handlers' threads.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, SystemClock};
@@ -33,7 +33,8 @@ pub(crate) fn account() -> AppId {
 pub(crate) struct Platform {
     script: Mutex<VecDeque<Delivery>>,
     delivered: Mutex<Vec<(String, String)>>,
-    pub(crate) gate: Mutex<Option<Arc<Notify>>>,
+    /// While there is one, each answer needs a permit of it.
+    pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
 }
 
 impl Platform {
@@ -71,7 +72,7 @@ impl Courier for Platform {
         let gate = self.gate.lock().unwrap().clone();
         async move {
             if let Some(gate) = gate {
-                gate.notified().await;
+                gate.acquire().await.unwrap().forget();
             }
             answer.unwrap_or(Delivery::Sent { rid: None })
         }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use wxhook::dispatch::{Content, Reply, Router, State};
 use wxhook::metric::Counter;
 use wxhook::protocol::message::Text;
@@ -38,8 +38,7 @@ async fn pushes_that_waited_or_ran_when_a_process_ended_run_in_the_next_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_left_unsent_go_out_before_their_users_next_push_runs() {
     let house = House::new();
-    let gate = Arc::new(Notify::new());
-    *house.platform.gate.lock().unwrap() = Some(gate);
+    *house.platform.gate.lock().unwrap() = Some(Arc::new(Semaphore::new(0)));
     let three = async |Content(text): Content| -> Vec<String> {
         (1..=3).map(|part| format!("{text}.{part}")).collect()
     };

@@ -140,7 +140,7 @@ async fn each_way_of_failing_is_recorded_with_its_reason_and_harms_nobody_else()
         (
             "too long",
             Ended::GaveUp,
-            "the reply cannot be sent: the text has 3000 bytes; at most 2048 are allowed",
+            "the message cannot be sent: the text has 3000 bytes; at most 2048 are allowed",
         ),
         (
             "查999",
