@@ -27,8 +27,8 @@ pub use ticket::{Desk, Pickup, Ticket};
 /// window (10 minutes) is refused without looking, so twice the window and a little more suffices.
 pub const SEEN_RETENTION: Duration = Duration::from_secs(25 * 60);
 
-/// Dedupe keys kept at most, about 50 bytes each. Beyond it the oldest are forgotten early; WeChat
-/// repeats a push within 15 seconds, so this holds for any rate below 16,000 pushes a second.
+/// Dedupe keys kept at most, about 50 bytes each. Beyond it the oldest quarter is forgotten early.
+/// WeChat repeats a push within 15 seconds, so the rest suffices for 50,000 pushes a second.
 pub const SEEN_CAP: usize = 1_000_000;
 
 /// Pushes that may stand in a store's queue at once.
@@ -472,6 +472,12 @@ impl StoreError {
         }
     }
 
+    fn attempt_exists(push: PushId, number: u32) -> Self {
+        Self::conflict(format_args!(
+            "attempt {number} of push {push} is recorded already"
+        ))
+    }
+
     fn not_replayable(push: PushId) -> Self {
         Self::conflict(format_args!(
             "push {push} is neither dead nor done, so it cannot be handled again"
@@ -538,7 +544,8 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     /// when everything pending is read again.
     fn spill(&self, lane: LaneKey, pushes: Vec<PushId>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Takes the oldest pushes of a lane that were put aside: at most `limit`.
+    /// Takes the oldest pushes of a lane that were put aside: at most `limit`. Those that are no longer
+    /// open are left out; fewer than `limit` means that none is left.
     fn unspill(
         &self,
         lane: LaneKey,
@@ -546,21 +553,24 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>>;
 
     /// Marks that a handler is started for this push. The mark rides in the next batch; the future
-    /// resolves when it is stored. Wait for it when the push was started before.
+    /// resolves when it is stored, which may take a tenth of a second. Wait for it when the push was
+    /// started before.
     fn start(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// Ends an attempt. The future resolves when it is committed: synced when there are parts,
     /// riding in the next batch when there are none. Clears the start marks.
     fn settle(&self, settlement: Settlement) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// Makes a part *sending*, durably: a waiting part by its key, or a new one of a push in hand.
-    /// When the future resolves, the first byte may leave.
+    /// Makes a part *sending*, durably: a waiting part by its key (what is stored of it stays as it is),
+    /// or a new one of a push in hand. When the future resolves, the first byte may leave; when it
+    /// fails, no byte may.
     fn mark_sending(&self, part: Part) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// Records what became of a part. Rides in the next batch.
     fn record(&self, verdict: PartVerdict) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// Handles a *dead* or *done* push again: *pending*, run + 1, ordinals anew. Synced.
+    /// Handles a *dead* or *done* push again: *pending*, run + 1, ordinals anew. Synced. Whoever reads
+    /// [`Inbox::pending`] by a cursor has passed it long ago, and must be told.
     fn replay(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// Lists pushes, oldest first.

@@ -35,6 +35,9 @@ impl Tray {
             .lock()
             .unwrap_or_else(|e| e.into_inner())
             .push((slot, outcome));
+    }
+
+    fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel) {
             self.bell.wake();
         }
@@ -239,22 +242,49 @@ impl Ticket {
 
     /// Hands the outcome to whoever waits.
     pub fn complete(mut self, outcome: Outcome) {
-        self.deliver(outcome);
+        if let Some(tray) = self.put(outcome) {
+            tray.ring();
+        }
     }
 
-    fn deliver(&mut self, outcome: Outcome) {
-        match self.to.take() {
-            Some(Destination::Desk { tray, slot }) => tray.put(slot, outcome),
+    /// Hands a batch of outcomes over: all into the trays first, then one ring for each desk, so
+    /// that a worker wakes once.
+    pub(super) fn complete_all(outcomes: impl Iterator<Item = (Self, Outcome)>) {
+        let mut trays: Vec<Arc<Tray>> = Vec::new();
+        for (mut ticket, outcome) in outcomes {
+            // There are as many desks as workers: looking through them all is quick.
+            if let Some(tray) = ticket.put(outcome)
+                && !trays.iter().any(|known| Arc::ptr_eq(known, &tray))
+            {
+                trays.push(tray);
+            }
+        }
+        for tray in trays {
+            tray.ring();
+        }
+    }
+
+    /// Leaves the outcome where it belongs; the tray, if any, is still to be rung.
+    fn put(&mut self, outcome: Outcome) -> Option<Arc<Tray>> {
+        match self.to.take()? {
+            Destination::Desk { tray, slot } => {
+                tray.put(slot, outcome);
+                Some(tray)
+            }
             // The receiver may have stopped waiting; then nobody needs the outcome.
-            Some(Destination::Once(sender)) => drop(sender.send(outcome)),
-            None => {}
+            Destination::Once(sender) => {
+                drop(sender.send(outcome));
+                None
+            }
         }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.deliver(Err(StoreError::Closed));
+        if let Some(tray) = self.put(Err(StoreError::Closed)) {
+            tray.ring();
+        }
     }
 }
 
@@ -266,6 +296,9 @@ impl fmt::Debug for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -319,5 +352,42 @@ mod tests {
                 assert_eq!(desk.slots.borrow().slots.len(), 1);
             })
             .await;
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_batch_rings_each_desk_once_after_all_its_outcomes_are_there() {
+        let desks = [Desk::new(), Desk::new()];
+        let wakes = [(); 2].map(|()| Arc::new(Wakes::default()));
+        let wakers = wakes.each_ref().map(|wakes| Waker::from(Arc::clone(wakes)));
+        let mut serving = desks.each_ref().map(|desk| Box::pin(desk.clone().serve()));
+        for (serve, waker) in serving.iter_mut().zip(&wakers) {
+            let polled = serve.as_mut().poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+        }
+
+        let (tickets, pickups): (Vec<_>, Vec<_>) =
+            (0..10).map(|number| desks[number % 2].ticket()).unzip();
+        Ticket::complete_all(tickets.into_iter().map(|ticket| (ticket, Ok(STORED))));
+
+        for (wakes, desk) in wakes.iter().zip(&desks) {
+            assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+            assert_eq!(desk.tray.done.lock().unwrap().len(), 5);
+        }
+        for (serve, waker) in serving.iter_mut().zip(&wakers) {
+            let polled = serve.as_mut().poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+        }
+        for pickup in pickups {
+            assert!(matches!(pickup.now_or_never(), Some(Ok(STORED))));
+        }
     }
 }

@@ -40,7 +40,7 @@ impl Limits {
 #[derive(Debug, Clone)]
 struct Row {
     push: StoredPush,
-    attempts: Vec<(u32, Attempt)>,
+    attempts: BTreeMap<(u32, u32), Attempt>,
     parts: BTreeMap<(u32, u32), Part>,
 }
 
@@ -127,7 +127,7 @@ impl Model {
         }
         let row = Row {
             push,
-            attempts: Vec::new(),
+            attempts: BTreeMap::new(),
             parts: BTreeMap::new(),
         };
         self.bytes += row.cost();
@@ -219,12 +219,8 @@ impl Model {
             parts,
         } = settlement;
         let row = self.open_row(id, Some(run))?;
-        let recorded = |(of, known): &(u32, Attempt)| *of == run && known.number == attempt.number;
-        if row.attempts.iter().any(recorded) {
-            return Err(StoreError::conflict(format_args!(
-                "attempt {} of push {id} is recorded already",
-                attempt.number
-            )));
+        if row.attempts.contains_key(&(run, attempt.number)) {
+            return Err(StoreError::attempt_exists(id, attempt.number));
         }
         if let Some(part) = parts
             .iter()
@@ -233,7 +229,7 @@ impl Model {
             return Err(StoreError::part_exists(&part.key));
         }
         let before = (row.push.state, row.push.retry_at);
-        row.attempts.push((run, attempt));
+        row.attempts.insert((run, attempt.number), attempt);
         row.push.attempts = row.push.attempts.saturating_add(1);
         row.push.starts = 0;
         follow(&mut row.push, next);
@@ -335,7 +331,11 @@ impl Model {
         let row = self.rows.get(&push)?;
         Some(Story {
             push: row.push.clone(),
-            attempts: row.attempts.clone(),
+            attempts: row
+                .attempts
+                .iter()
+                .map(|((run, _), attempt)| (*run, attempt.clone()))
+                .collect(),
             parts: row.parts.values().cloned().collect(),
         })
     }

@@ -1,0 +1,62 @@
+//! One process holds a data directory.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+
+use super::OpenError;
+use super::paths::Paths;
+
+/// The lock of a data directory, held until it is dropped. The operating system releases it with the
+/// process, however that ends; the file itself stays.
+#[derive(Debug)]
+pub(super) struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Takes the lock and writes this process's id into it.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] names the holder.
+    pub(super) fn take(paths: &Paths) -> Result<Self, OpenError> {
+        let path = paths.lock();
+        let failed = |source| OpenError::File {
+            path: path.clone(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::Locked {
+                    directory: paths.directory().to_owned(),
+                    holder: read_holder(&mut file),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        write_holder(&mut file).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn write_holder(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn read_holder(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.take(32).read_to_string(&mut text);
+    match read.map(|_| text.trim()) {
+        Ok(pid) if !pid.is_empty() => format!("process {pid}"),
+        _ => "another process".to_owned(),
+    }
+}
