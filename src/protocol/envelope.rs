@@ -125,7 +125,7 @@ impl Cipher {
         let mut buffer = decode(encrypted)?;
         let (blocks, _) = Array::slice_as_chunks_mut(&mut buffer);
         let iv = initialisation_vector(&self.key);
-        cbc::Decryptor::inner_iv_init(self.schedule.clone(), &iv.into()).decrypt_blocks(blocks);
+        cbc::Decryptor::inner_iv_init(&self.schedule, &iv.into()).decrypt_blocks(blocks);
         let message = locate(&buffer, receive_id)?;
         Ok(Bytes::from(buffer).slice(message))
     }

@@ -1,10 +1,12 @@
 //! From a body that anyone may have sent to a document that the platform has sent.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::id::AppId;
-use crate::protocol::credentials::{Credentials, Mode, Slot};
-use crate::protocol::envelope::EnvelopeError;
+use crate::protocol::credentials::{Credentials, Mode, Rotating, Slot};
+use crate::protocol::envelope::{Cipher, EnvelopeError};
 use crate::protocol::outer::{self, OuterError};
 use crate::protocol::push::Head;
 use crate::protocol::sealed::{Query, Refusal};
@@ -43,7 +45,7 @@ impl OpenError {
 }
 
 /// The inner document of an authentic push, exactly as it was sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Opened {
     account: AppId,
     body: Bytes,
@@ -72,6 +74,16 @@ impl Opened {
     }
 }
 
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened")
+            .field("account", &self.account)
+            .field("body_bytes", &self.body.len())
+            .field("how", &self.how)
+            .finish()
+    }
+}
+
 pub(crate) fn open(
     query: &Query<'_>,
     token: Slot,
@@ -93,7 +105,7 @@ pub(crate) fn open(
     })
 }
 
-/// Finds the ciphertext that the platform has signed, and opens it with the current, then the previous key.
+/// Finds the ciphertext that the platform has signed, and opens it.
 fn decrypt(
     query: &Query<'_>,
     claimed: &str,
@@ -121,15 +133,24 @@ fn decrypt(
         .find(signed)
         .ok_or(OpenError::MsgSignature)?;
 
-    let receive_id = credentials.app_id().as_str();
-    let mut first_error = None;
-    for (slot, cipher) in ciphers.in_order() {
-        match cipher.open(receive_id, encrypted) {
-            Ok(inner) => return Ok((inner, slot)),
-            Err(error) => first_error = first_error.or(Some(error)),
-        }
-    }
-    Err(first_error.unwrap_or(EnvelopeError::Base64).into())
+    unseal(ciphers, credentials.app_id(), encrypted).map_err(OpenError::Envelope)
+}
+
+/// Opens with the current, then the previous key. If neither fits, the current one's error is told.
+fn unseal(
+    ciphers: &Rotating<Cipher>,
+    receive_id: &AppId,
+    encrypted: &[u8],
+) -> Result<(Bytes, Slot), EnvelopeError> {
+    let open = |cipher: &Cipher| cipher.open(receive_id.as_str(), encrypted);
+    let error = match open(&ciphers.current) {
+        Ok(inner) => return Ok((inner, Slot::Current)),
+        Err(error) => error,
+    };
+    let previous = ciphers.previous.as_ref().ok_or(error)?;
+    open(previous)
+        .map(|inner| (inner, Slot::Previous))
+        .map_err(|_| error)
 }
 
 const fn how(mode: Mode, token: Slot, key: Slot) -> &'static str {

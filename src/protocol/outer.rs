@@ -23,11 +23,19 @@ pub enum OuterError {
 const OPENING: &[u8] = b"<Encrypt>";
 const CLOSING: &[u8] = b"</Encrypt>";
 
-/// The texts that may be the signed one: one in secure mode, at most two in compatible mode.
+/// The texts that may be the signed one: usually one, at most two.
+///
+/// An account that is configured as secure works with a console that says 兼容, too. Only what a strange text
+/// does to such a document is forgiven; otherwise secure mode's document must be what it should be.
 pub(crate) fn candidates(mode: Mode, body: &[u8]) -> Result<[Option<&[u8]>; 2], OuterError> {
-    match mode {
-        Mode::Compatible => decorated(body),
-        Mode::Plain | Mode::Secure => bare(body).map(|text| [Some(text), None]),
+    use XmlError::{Mismatch, Mixed, Tag};
+    if mode == Mode::Compatible {
+        return decorated(body);
+    }
+    match bare(body) {
+        Ok(text) => Ok([Some(text), None]),
+        Err(OuterError::Xml(Mismatch { .. } | Mixed { .. } | Tag { .. })) => decorated(body),
+        Err(error) => Err(error),
     }
 }
 

@@ -122,7 +122,7 @@ impl Push {
         Ok(Self {
             kind: headers.kind(),
             dedupe_key: dedupe::key(account, &headers, body)?,
-            from: headers.from_user(),
+            from: headers.user(),
             typed: Typed::read(headers.kind(), &fields),
             fields,
         })

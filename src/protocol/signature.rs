@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sha1::{Digest as _, Sha1};
-use subtle::ConstantTimeEq as _;
+use subtle::{Choice, ConstantTimeEq as _};
 
 /// A SHA-1 in the only spelling that the platform uses: 40 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,10 +42,21 @@ fn digest(sorted: &[&[u8]]) -> Hex40 {
     Hex40(hex)
 }
 
+fn words(digits: &[u8; 40]) -> impl Iterator<Item = u64> {
+    let (words, _) = digits.as_chunks();
+    words.iter().map(|word| u64::from_ne_bytes(*word))
+}
+
 impl Hex40 {
     /// Compares without telling by its duration where the first difference is. Upper case does not match.
     pub fn matches(&self, claimed: &str) -> bool {
-        self.0.ct_eq(claimed.as_bytes()).into()
+        let Ok(claimed) = <&[u8; 40]>::try_from(claimed.as_bytes()) else {
+            return false;
+        };
+        // Eight bytes at a time: comparing single ones in constant time costs as much as a short SHA-1.
+        let pairs = words(&self.0).zip(words(claimed));
+        let all = |same, (ours, theirs): (u64, u64)| same & ours.ct_eq(&theirs);
+        pairs.fold(Choice::from(1), all).into()
     }
 
     /// The digits.

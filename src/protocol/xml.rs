@@ -1,24 +1,24 @@
 //! A bounded reader for the XML that the platform sends, which is not always XML.
 //!
 //! It finds the elements in one pass over the bytes, without allocating, and leaves texts where they are
-//! until somebody asks. A hand-made scanner, because the benchmark decided: a pull parser (quick-xml) takes
-//! 860 ns for a push of 0.6 KB, as long as all its cryptography; and because it must survive what a strict
-//! parser refuses: control characters, invalid UTF-8, bare ampersands, a raw `]]>` in what a user wrote.
+//! until somebody asks. A scanner of our own, because it must survive what a strict parser refuses (control
+//! characters, invalid UTF-8, bare ampersands, a raw `]]>` in what a user wrote), and because measuring
+//! decided: pulling a push of 0.6 KB through quick-xml took as long as all its cryptography.
 //! Whatever has a DOCTYPE is refused: no entity is ever expanded but the five predefined ones.
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
 mod text;
 
 /// Bytes of the longest document, as of the longest body.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
-/// Elements inside each other, the root included. The platform's deepest push has six.
+/// Elements inside each other, the root included. The platform's deepest push has five.
 pub const MAX_DEPTH: usize = 16;
 /// Elements in a document. The longest known, results of broadcasts, have some hundreds.
 pub const MAX_ELEMENTS: usize = 8192;
-/// Bytes of the longest element name. The longest known has 26.
+/// Bytes of the longest element name. The longest known has 28.
 pub const MAX_NAME_BYTES: usize = 64;
 /// Bytes between the tags of one element without children. Users' texts have a few thousand.
 pub const MAX_TEXT_BYTES: usize = 512 << 10;
@@ -81,21 +81,38 @@ pub enum XmlError {
 pub(crate) struct Leaf<'d> {
     /// Its name.
     pub(crate) name: &'d [u8],
-    /// What is between its tags, as it was sent.
+    /// What it holds, as it was sent.
     pub(crate) inner: &'d [u8],
-    /// Whether `inner` is what a user wrote, cut out by [`Recovery::On`].
-    pub(crate) recovered: bool,
+    form: Form,
+}
+
+/// What [`Leaf::inner`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Everything between the tags.
+    Pieces,
+    /// The inside of a CDATA section, with nothing around the section.
+    Section,
+    /// What a user wrote, cut out by [`Recovery::On`].
+    Written,
 }
 
 impl<'d> Leaf<'d> {
     /// Its text: pieces joined, references resolved, characters that XML does not know dropped, blanks
     /// around it trimmed unless people wrote it.
+    #[inline]
     pub(crate) fn text(&self) -> Cow<'d, str> {
-        if self.recovered {
-            text::recovered(self.inner)
-        } else {
-            text::read(self.inner, text::is_written_by_people(self.name))
+        let keep_blanks = text::is_written_by_people(self.name);
+        match self.form {
+            Form::Pieces => text::read(self.inner, keep_blanks),
+            Form::Section => text::section(self.inner, keep_blanks),
+            Form::Written => text::written(self.inner),
         }
+    }
+
+    /// Whether it was cut out.
+    pub(crate) fn is_recovered(&self) -> bool {
+        self.form == Form::Written
     }
 }
 
@@ -167,7 +184,7 @@ pub(crate) fn walk<'d, S: Sink<'d>>(
         depth: 0,
         open: [Frame::default(); MAX_DEPTH],
     };
-    walker.start_tag(Recovery::Off, sink)?;
+    walker.root_tag()?;
     while walker.depth > 0 {
         walker.step(recovery, sink)?;
     }
@@ -181,6 +198,14 @@ struct Frame<'d> {
     start: usize,
     has_text: bool,
     has_children: bool,
+}
+
+struct Tag<'d> {
+    name: &'d [u8],
+    /// Where what follows it begins.
+    end: usize,
+    /// Whether it ends its element, too.
+    is_empty: bool,
 }
 
 struct Walker<'d> {
@@ -212,49 +237,72 @@ impl<'d> Walker<'d> {
         }
     }
 
+    #[inline]
     fn text(&mut self, text: &[u8]) {
         if !text.iter().all(is_blank) {
             self.open[self.depth - 1].has_text = true;
         }
     }
 
+    fn root_tag(&mut self) -> Result<(), XmlError> {
+        let tag = self.tag()?;
+        self.at = tag.end;
+        if !tag.is_empty {
+            self.enter(tag.name);
+        }
+        Ok(())
+    }
+
     fn start_tag<S: Sink<'d>>(&mut self, recovery: Recovery, sink: &mut S) -> Result<(), S::Error> {
-        let begin = self.at;
-        let name = self.name(begin + 1)?;
-        let after_name = begin + 1 + name.len();
-        let (after_tag, is_empty) = self.attributes(begin, after_name)?;
+        let Tag {
+            name,
+            end,
+            is_empty,
+        } = self.tag()?;
+        self.announce(sink)?;
+        let content = match is_empty {
+            true => Some((Form::Pieces, &b""[..], end)),
+            false => self.content(name, end, recovery),
+        };
+        match content {
+            Some((form, inner, end)) => {
+                self.at = end;
+                sink.leaf(Leaf { name, inner, form }, self.depth)
+            }
+            None => {
+                self.at = end;
+                self.enter(name);
+                Ok(())
+            }
+        }
+    }
+
+    fn tag(&mut self) -> Result<Tag<'d>, XmlError> {
         self.elements += 1;
         if self.elements > MAX_ELEMENTS {
-            return Err(XmlError::TooMany.into());
+            return Err(XmlError::TooMany);
         }
-        self.announce(sink)?;
-        self.at = after_tag;
-        let leaf = |inner, recovered| Leaf {
+        if self.depth >= MAX_DEPTH {
+            return Err(XmlError::TooDeep);
+        }
+        let name = self.name(self.at + 1)?;
+        let after_name = self.at + 1 + name.len();
+        let (end, is_empty) = self.attributes(self.at, after_name)?;
+        Ok(Tag {
             name,
-            inner,
-            recovered,
-        };
-        if is_empty {
-            let inner = &self.document[after_tag..after_tag];
-            if self.depth > 0 {
-                sink.leaf(leaf(inner, false), self.depth)?;
-            }
-            return Ok(());
-        }
-        if recovery == Recovery::On && self.depth == 1 && name == b"Content" {
-            if let Some((inner, end)) = self.written(after_tag) {
-                self.at = end;
-                return sink.leaf(leaf(inner, true), 1);
-            }
-        }
-        let frame = self.open.get_mut(self.depth).ok_or(XmlError::TooDeep)?;
-        *frame = Frame {
+            end,
+            is_empty,
+        })
+    }
+
+    /// Opens an element whose content begins here. [`Walker::tag`] has made sure that there is room.
+    fn enter(&mut self, name: &'d [u8]) {
+        self.open[self.depth] = Frame {
             name,
-            start: after_tag,
+            start: self.at,
             ..Frame::default()
         };
         self.depth += 1;
-        Ok(())
     }
 
     /// Tells the sink about the element that turns out to have children.
@@ -276,40 +324,40 @@ impl<'d> Walker<'d> {
         let begin = self.at;
         self.depth -= 1;
         let frame = self.open[self.depth];
-        let rest = self.document[begin + 2..].strip_prefix(frame.name);
-        let rest = rest.ok_or(XmlError::Mismatch { at: begin })?;
-        let blanks = rest.iter().take_while(|byte| is_blank(byte)).count();
-        match rest.get(blanks) {
-            Some(b'>') => self.at = begin + 2 + frame.name.len() + blanks + 1,
-            Some(_) => return Err(XmlError::Mismatch { at: begin }.into()),
-            None => return Err(XmlError::Truncated.into()),
+        self.at = self.after_end_tag(frame.name)?;
+        // A root without elements has no text of its own either.
+        if frame.has_text && (frame.has_children || self.depth == 0) {
+            return Err(XmlError::Mixed { at: begin }.into());
+        }
+        if self.depth == 0 {
+            return Ok(());
         }
         if frame.has_children {
-            if frame.has_text {
-                return Err(XmlError::Mixed { at: begin }.into());
-            }
-            if self.depth > 0 {
-                sink.close();
-            }
+            sink.close();
             return Ok(());
         }
         let inner = &self.document[frame.start..begin];
         if inner.len() > MAX_TEXT_BYTES {
             return Err(XmlError::TextTooLong.into());
         }
-        if self.depth == 0 {
-            // A root without elements: nothing to tell, and no text of its own either.
-            return match frame.has_text {
-                true => Err(XmlError::Mixed { at: begin }.into()),
-                false => Ok(()),
-            };
-        }
         let leaf = Leaf {
             name: frame.name,
             inner,
-            recovered: false,
+            form: Form::Pieces,
         };
         sink.leaf(leaf, self.depth)
+    }
+
+    fn after_end_tag(&self, name: &[u8]) -> Result<usize, XmlError> {
+        let mismatch = XmlError::Mismatch { at: self.at };
+        let begin = self.at + b"</".len();
+        let rest = self.document[begin..].strip_prefix(name).ok_or(mismatch)?;
+        let blanks = rest.iter().take_while(|byte| is_blank(byte)).count();
+        match rest.get(blanks) {
+            Some(b'>') => Ok(begin + name.len() + blanks + 1),
+            Some(_) => Err(mismatch),
+            None => Err(XmlError::Truncated),
+        }
     }
 
     /// `<![CDATA[` … `]]>`, or a comment.
@@ -332,6 +380,7 @@ impl<'d> Walker<'d> {
         }
     }
 
+    #[inline]
     fn name(&self, begin: usize) -> Result<&'d [u8], XmlError> {
         let rest = &self.document[begin..];
         let within = &rest[..rest.len().min(MAX_NAME_BYTES + 1)];
@@ -346,6 +395,7 @@ impl<'d> Walker<'d> {
     }
 
     /// Skips attributes, which the platform does not use. Where the tag ends, and whether the element is empty.
+    #[inline]
     fn attributes(&self, tag: usize, begin: usize) -> Result<(usize, bool), XmlError> {
         let rest = &self.document[begin..];
         if rest.first() == Some(&b'>') {
@@ -368,13 +418,34 @@ impl<'d> Walker<'d> {
         Err(XmlError::Truncated)
     }
 
-    /// What a user wrote, and where the element around it ends.
-    fn written(&self, begin: usize) -> Option<(&'d [u8], usize)> {
-        const END: &[u8] = b"]]></Content>";
-        let inner = self.document[begin..].strip_prefix(CDATA)?;
-        let length = memmem::rfind(inner, END)?;
-        let end = begin + CDATA.len() + length + END.len();
-        (length <= MAX_TEXT_BYTES).then(|| (&inner[..length], end))
+    /// The whole content of the elements that most pushes have nothing else of: one section or one text
+    /// directly between the tags; and what a user wrote. With it, where the element ends.
+    #[inline]
+    fn content(
+        &self,
+        name: &[u8],
+        begin: usize,
+        recovery: Recovery,
+    ) -> Option<(Form, &'d [u8], usize)> {
+        let rest = &self.document[begin..];
+        let (form, inner, end) = match rest.strip_prefix(CDATA) {
+            Some(section) if recovery == Recovery::On && self.depth == 1 && name == b"Content" => {
+                let length = written_length(section)?;
+                (Form::Written, &section[..length], CDATA.len() + length + 3)
+            }
+            Some(section) => {
+                let length = text::cdata_end(section)?;
+                (Form::Section, &section[..length], CDATA.len() + length + 3)
+            }
+            None => {
+                let length = memchr(b'<', rest)?;
+                (Form::Pieces, &rest[..length], length)
+            }
+        };
+        let tag = rest[end..].strip_prefix(b"</")?;
+        let is_end = tag.strip_prefix(name)?.first() == Some(&b'>');
+        let length = b"</".len() + name.len() + b">".len();
+        (is_end && inner.len() <= MAX_TEXT_BYTES).then_some((form, inner, begin + end + length))
     }
 
     fn nothing_more(mut self) -> Result<(), XmlError> {
@@ -391,6 +462,20 @@ impl<'d> Walker<'d> {
             }
             self.at = after(self.document, self.at + 4, b"-->").ok_or(trailing)?;
         }
+    }
+}
+
+/// How much of a section a user wrote: up to the last end of `Content`.
+fn written_length(section: &[u8]) -> Option<usize> {
+    // That is a few bytes before the document's end: cheaper than to prepare a search for the whole mark.
+    let mut until = section.len();
+    loop {
+        let last = memrchr(b']', &section[..until])?;
+        until = last.checked_sub(1)?;
+        if section[until..].starts_with(b"]]></Content>") {
+            return Some(until);
+        }
+        until = last;
     }
 }
 
@@ -412,7 +497,19 @@ fn is_blank(byte: &u8) -> bool {
 
 /// What a name may be made of: no character that would make a path ambiguous.
 fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':') || byte >= 0x80
+    const NAME: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let ascii = byte as u8;
+            table[byte] = ascii.is_ascii_alphanumeric()
+                || matches!(ascii, b'_' | b'-' | b'.' | b':')
+                || byte >= 0x80;
+            byte += 1;
+        }
+        table
+    };
+    NAME[usize::from(byte)]
 }
 
 #[cfg(test)]

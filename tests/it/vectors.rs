@@ -28,6 +28,7 @@ struct Own {
     receive_id: String,
     timestamp: String,
     nonce: String,
+    signature: String,
     msg_signature: String,
     encrypt: String,
     msg: Option<String>,
@@ -54,13 +55,13 @@ fn fixture(name: &str) -> std::path::PathBuf {
 }
 
 fn vectors() -> Vectors {
-    let text = std::fs::read_to_string(fixture("vectors.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+    let text = std::fs::read_to_string(fixture("vectors.json")).expect("the file of vectors");
+    serde_json::from_str(&text).expect("vectors")
 }
 
 impl Own {
     fn key(&self) -> AesKey {
-        envelope::decode_key(&self.encoding_aes_key).unwrap()
+        envelope::decode_key(&self.encoding_aes_key).expect("a key")
     }
 
     fn credentials(
@@ -69,8 +70,8 @@ impl Own {
         token: Rotating<PushToken>,
         key: Rotating<AesKey>,
     ) -> Credentials {
-        let account = AppId::parse(&self.receive_id).unwrap();
-        Credentials::new(account, mode, token, Some(key)).unwrap()
+        let account = AppId::parse(&self.receive_id).expect("an AppID");
+        Credentials::new(account, mode, token, Some(key)).expect("credentials")
     }
 
     fn usual(&self, mode: Mode) -> Credentials {
@@ -79,18 +80,9 @@ impl Own {
     }
 
     fn query(&self) -> String {
-        let Self {
-            token,
-            timestamp,
-            nonce,
-            msg_signature,
-            ..
-        } = self;
-        let parts = [token, timestamp, nonce].map(|part| part.as_bytes());
-        let signature = signature::sign(&parts);
         format!(
-            "signature={signature}&timestamp={timestamp}&nonce={nonce}&openid=o1\
-             &encrypt_type=aes&msg_signature={msg_signature}"
+            "signature={}&timestamp={}&nonce={}&openid=o1&encrypt_type=aes&msg_signature={}",
+            self.signature, self.timestamp, self.nonce, self.msg_signature
         )
     }
 
@@ -103,7 +95,8 @@ impl Own {
 
     fn open(&self, credentials: &Credentials, body: String) -> Result<Opened, OpenError> {
         let query = self.query();
-        let verified = Sealed::parse(&query).unwrap().verify(credentials).unwrap();
+        let sealed = Sealed::parse(&query).expect("a query");
+        let verified = sealed.verify(credentials).expect("a right signature");
         verified.open(credentials, Bytes::from(body))
     }
 }
@@ -299,6 +292,25 @@ fn in_compatible_mode_only_the_signed_document_counts() {
 }
 
 #[test]
+fn a_strange_text_in_a_compatible_push_does_not_stop_a_secure_account() {
+    let all = vectors().own;
+    let vector = &all[0];
+    let credentials = vector.usual(Mode::Secure);
+    let genuine = format!("<Encrypt><![CDATA[{}]]></Encrypt>", vector.encrypt);
+    for written in [
+        "hello",
+        "<a><![CDATA[x]]></a>",
+        "]]><b>",
+        "]]>&< >",
+        "a]]>b<Encrypt>",
+    ] {
+        let body = format!("<xml><Content><![CDATA[{written}]]></Content>{genuine}</xml>");
+        let opened = vector.open(&credentials, body);
+        assert_eq!(class(&opened), "ok", "{written}");
+    }
+}
+
+#[test]
 fn an_unusable_outer_document_is_a_fault_of_form() {
     let all = vectors().own;
     let vector = &all[0];
@@ -381,7 +393,7 @@ fn every_document_of_the_platform_is_read_whole() {
 /// Seals anything as the platform would, and sends it through the endpoint's own functions.
 fn read_sealed(inner: &[u8]) -> Head {
     let all = vectors().own;
-    let mut vector = all.into_iter().next().unwrap();
+    let mut vector = all.into_iter().next().expect("a vector");
     vector.encrypt = envelope::seal(&vector.key(), &vector.receive_id, [7; 16], inner);
     let parts = [
         &vector.token,
@@ -391,7 +403,8 @@ fn read_sealed(inner: &[u8]) -> Head {
     ];
     vector.msg_signature = signature::sign(&parts.map(|part| part.as_bytes())).to_string();
     let credentials = vector.usual(Mode::Secure);
-    let opened = vector.open(&credentials, vector.secure_body()).unwrap();
+    let opened = vector.open(&credentials, vector.secure_body());
+    let opened = opened.expect("opened");
     assert_eq!(opened.body(), inner);
     let head = opened.read();
     let push = Push::parse(credentials.app_id(), opened.body());

@@ -34,7 +34,7 @@ impl Head {
         let headers = Headers::read(body)?;
         Ok(Self {
             kind: headers.kind(),
-            user: headers.from_user(),
+            user: headers.user(),
             dedupe_key: dedupe::key(account, &headers, body)?,
             malformed: None,
         })

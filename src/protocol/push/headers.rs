@@ -6,22 +6,37 @@ use crate::id::OpenId;
 use crate::protocol::push::{Kind, Malformed};
 use crate::protocol::xml::{self, Leaf, Recovery, Sink};
 
-/// The headers of a readable push, still where they were sent.
+/// The headers of a readable push.
 pub(super) struct Headers<'d> {
-    found: [Option<Leaf<'d>>; GUARDED.len()],
-    recovery: Recovery,
     kind: Kind,
+    recovery: Recovery,
+    /// The texts of [`Header`], empty when absent.
+    texts: [Cow<'d, str>; Header::COUNT],
+}
+
+/// The headers whose texts are looked at here: the first names of [`GUARDED`].
+#[derive(Clone, Copy)]
+enum Header {
+    FromUserName,
+    MsgType,
+    MsgId,
+    CreateTime,
+    InfoType,
+}
+
+impl Header {
+    const COUNT: usize = 5;
 }
 
 /// Names that may stand only once directly below the root. Where one stands twice, somebody's text has
 /// escaped from its element, and which one is the platform's cannot be known.
 const GUARDED: [&str; 16] = [
-    "ToUserName",
     "FromUserName",
-    "CreateTime",
     "MsgType",
     "MsgId",
+    "CreateTime",
     "InfoType",
+    "ToUserName",
     "Event",
     "EventKey",
     "Ticket",
@@ -34,59 +49,50 @@ const GUARDED: [&str; 16] = [
     "AppId",
 ];
 
-#[derive(Clone, Copy)]
-#[repr(usize)]
-enum Header {
-    FromUserName = 1,
-    CreateTime = 2,
-    MsgType = 3,
-    MsgId = 4,
-    InfoType = 5,
-}
-
 impl<'d> Headers<'d> {
     /// Reads a text message with its text cut out, anything else as it is.
     pub(super) fn read(body: &'d [u8]) -> Result<Self, Malformed> {
-        match Self::walk(body, Recovery::On) {
-            Ok(headers) if headers.is_as_expected() => Ok(headers),
-            _ => Self::walk(body, Recovery::Off),
-        }
-    }
-
-    fn walk(body: &'d [u8], recovery: Recovery) -> Result<Self, Malformed> {
         let mut found = Found::default();
-        xml::walk(body, recovery, &mut found)?;
+        let walked = xml::walk(body, Recovery::On, &mut found);
+        if walked.is_ok() && !found.recovered {
+            return Self::recognise(&found, Recovery::Off);
+        }
+        if walked.is_ok() {
+            let headers = Self::recognise(&found, Recovery::On);
+            if headers.as_ref().is_ok_and(Self::is_text) {
+                return headers;
+            }
+        }
+        let mut found = Found::default();
+        xml::walk(body, Recovery::Off, &mut found)?;
+        Self::recognise(&found, Recovery::Off)
+    }
+
+    fn recognise(found: &Found<'d>, recovery: Recovery) -> Result<Self, Malformed> {
+        let text = |leaf: &Option<Leaf<'d>>| leaf.as_ref().map(Leaf::text).unwrap_or_default();
         let mut headers = Self {
-            found: found.0,
-            recovery,
             kind: Kind::Notice,
+            recovery,
+            texts: found.kept.each_ref().map(text),
         };
-        headers.kind = headers.recognise()?;
-        Ok(headers)
+        let name = match headers.text(Header::MsgType) {
+            "" if headers.text(Header::InfoType).is_empty() => "MsgType",
+            "" => return Ok(headers),
+            _ if headers.text(Header::FromUserName).is_empty() => "FromUserName",
+            msg_type => {
+                headers.kind = match msg_type.eq_ignore_ascii_case("event") {
+                    true => Kind::Event,
+                    false => Kind::Message,
+                };
+                return Ok(headers);
+            }
+        };
+        Err(Malformed::Missing { name })
     }
 
-    /// Recovery is right only where there was nothing to cut out, or where a user's text was cut out.
-    fn is_as_expected(&self) -> bool {
-        let recovered = self.found.iter().flatten().any(|leaf| leaf.recovered);
-        !recovered || self.text(Header::MsgType).eq_ignore_ascii_case("text")
-    }
-
-    fn recognise(&self) -> Result<Kind, Malformed> {
-        let msg_type = self.text(Header::MsgType);
-        if msg_type.is_empty() {
-            return match self.text(Header::InfoType).is_empty() {
-                true => Err(Malformed::Missing { name: "MsgType" }),
-                false => Ok(Kind::Notice),
-            };
-        }
-        if self.text(Header::FromUserName).is_empty() {
-            let name = "FromUserName";
-            return Err(Malformed::Missing { name });
-        }
-        match msg_type.eq_ignore_ascii_case("event") {
-            true => Ok(Kind::Event),
-            false => Ok(Kind::Message),
-        }
+    /// Only of a text message may the text be cut out.
+    fn is_text(&self) -> bool {
+        self.text(Header::MsgType).eq_ignore_ascii_case("text")
     }
 
     /// How the document must be read to find the same elements again.
@@ -99,37 +105,42 @@ impl<'d> Headers<'d> {
     }
 
     /// The user in whose lane it belongs; a notice has none.
-    pub(super) fn from_user(&self) -> OpenId {
+    pub(super) fn user(&self) -> OpenId {
         match self.kind {
             Kind::Notice => OpenId::new(""),
             Kind::Message | Kind::Event | Kind::Malformed => {
-                OpenId::new(&*self.text(Header::FromUserName))
+                OpenId::new(self.text(Header::FromUserName))
             }
         }
     }
 
     /// What identifies a message: type, id, sender and time. None for what has no id.
-    pub(super) fn identity(&self) -> Option<[Cow<'d, str>; 4]> {
+    pub(super) fn identity(&self) -> Option<[&str; 4]> {
         let id = self.text(Header::MsgId);
         if self.kind != Kind::Message || id.is_empty() {
             return None;
         }
-        let [msg_type, from, time] =
-            [Header::MsgType, Header::FromUserName, Header::CreateTime].map(|name| self.text(name));
-        Some([msg_type, id, from, time])
+        let msg_type = self.text(Header::MsgType);
+        let from = self.text(Header::FromUserName);
+        Some([msg_type, id, from, self.text(Header::CreateTime)])
     }
 
-    /// A header's text; empty when it is absent.
-    fn text(&self, header: Header) -> Cow<'d, str> {
-        let leaf = &self.found[header as usize];
-        leaf.as_ref().map(Leaf::text).unwrap_or_default()
+    fn text(&self, header: Header) -> &str {
+        &self.texts[header as usize]
     }
 }
 
 #[derive(Default)]
-struct Found<'d>([Option<Leaf<'d>>; GUARDED.len()]);
+struct Found<'d> {
+    kept: [Option<Leaf<'d>>; Header::COUNT],
+    /// A bit for each name of [`GUARDED`].
+    seen: u16,
+    /// Whether a text was cut out.
+    recovered: bool,
+}
 
 /// Which of [`GUARDED`] it is.
+#[inline]
 fn guarded(name: &[u8]) -> Option<usize> {
     GUARDED
         .iter()
@@ -155,12 +166,17 @@ impl<'d> Sink<'d> for Found<'d> {
         let Some(index) = guarded(leaf.name) else {
             return Ok(());
         };
-        match self.0[index].replace(leaf) {
-            Some(_) => Err(Malformed::Doubled {
+        if self.seen & 1 << index != 0 {
+            return Err(Malformed::Doubled {
                 name: GUARDED[index],
-            }),
-            None => Ok(()),
+            });
         }
+        self.seen |= 1 << index;
+        self.recovered |= leaf.is_recovered();
+        if let Some(place) = self.kept.get_mut(index) {
+            *place = Some(leaf);
+        }
+        Ok(())
     }
 }
 

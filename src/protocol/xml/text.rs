@@ -10,6 +10,7 @@ use super::CDATA;
 const MAX_REFERENCE_BYTES: usize = 12;
 
 /// Names whose blanks matter, because people wrote the text.
+#[inline]
 pub(super) fn is_written_by_people(name: &[u8]) -> bool {
     matches!(
         name,
@@ -18,6 +19,7 @@ pub(super) fn is_written_by_people(name: &[u8]) -> bool {
 }
 
 /// Where a CDATA section ends: before its `]]>`.
+#[inline]
 pub(super) fn cdata_end(section: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -31,20 +33,28 @@ pub(super) fn cdata_end(section: &[u8]) -> Option<usize> {
 
 /// The text of an element without children. `keep_blanks`: only blanks beside a CDATA section are dropped.
 pub(super) fn read(inner: &[u8], keep_blanks: bool) -> Cow<'_, str> {
-    let text = match only_cdata(inner) {
-        Some(section) => clean(Cow::Borrowed(section)),
-        None if memchr(b'<', inner).is_none() && memchr(b'&', inner).is_none() => {
-            clean(Cow::Borrowed(inner))
-        }
-        None => clean(Cow::Owned(join(inner))),
+    if let Some(content) = only_cdata(inner) {
+        return section(content, keep_blanks);
+    }
+    let is_literal = memchr(b'<', inner).is_none() && memchr(b'&', inner).is_none();
+    let text = match is_literal {
+        true => clean(Cow::Borrowed(inner)),
+        false => clean(Cow::Owned(join(inner))),
     };
     if keep_blanks { text } else { trim(text) }
 }
 
+/// The text of an element that holds one CDATA section.
+#[inline]
+pub(super) fn section(content: &[u8], keep_blanks: bool) -> Cow<'_, str> {
+    let text = clean(Cow::Borrowed(content));
+    if keep_blanks { text } else { trim(text) }
+}
+
 /// What a user wrote, cut out of its CDATA section. Undoes the split of a `]]>`, should the platform make one.
-pub(super) fn recovered(written: &[u8]) -> Cow<'_, str> {
+pub(super) fn written(content: &[u8]) -> Cow<'_, str> {
     const SPLIT: &[u8] = b"]]]]><![CDATA[>";
-    let mut rest = written;
+    let mut rest = content;
     let mut joined = Vec::new();
     while let Some(at) = memmem::find(rest, SPLIT) {
         joined.extend_from_slice(&rest[..at]);
@@ -52,7 +62,7 @@ pub(super) fn recovered(written: &[u8]) -> Cow<'_, str> {
         rest = &rest[at + SPLIT.len()..];
     }
     if joined.is_empty() {
-        return clean(Cow::Borrowed(written));
+        return clean(Cow::Borrowed(content));
     }
     joined.extend_from_slice(rest);
     clean(Cow::Owned(joined))
@@ -144,34 +154,57 @@ fn number(digits: &[u8], radix: u32) -> Option<char> {
 
 /// UTF-8 with a replacement for what is none, without the characters that XML 1.0 does not know.
 fn clean(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    let is_plain = is_plain(&bytes);
     let text = match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        },
         Cow::Owned(bytes) => Cow::Owned(
             String::from_utf8(bytes)
                 .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         ),
     };
-    if text.bytes().any(|byte| is_control(byte) || byte == 0xEF) && !text.chars().all(is_character)
-    {
+    let has_suspect = || {
+        text.bytes()
+            .fold(false, |found, byte| found | is_suspect(byte))
+    };
+    if !is_plain && has_suspect() && !text.chars().all(is_character) {
         return Cow::Owned(text.chars().filter(|c| is_character(*c)).collect());
     }
     text
 }
 
-fn is_control(byte: u8) -> bool {
-    byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')
+/// Whether all is printable ASCII, which most texts are: eight bytes at a time.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const BLANKS: u64 = 0x2020_2020_2020_2020;
+    let (words, rest) = bytes.as_chunks();
+    // A byte below the blank borrows from its high bit, and one above ASCII has that bit.
+    let marks = words.iter().fold(0, |marks, word| {
+        let word = u64::from_ne_bytes(*word);
+        marks | word | word.wrapping_sub(BLANKS)
+    });
+    marks & HIGH == 0 && rest.iter().all(|byte| matches!(byte, b' '..=0x7F))
 }
 
-/// XML 1.0's Char. What it lacks of Unicode are the C0 controls and two non-characters (EF BF BE, EF BF BF).
+/// Whether the byte is a control character, or begins one of the two non-characters (EF BF BE, EF BF BF)
+/// or one of their many neighbours. Without branches, so that whole blocks are looked at together.
+fn is_suspect(byte: u8) -> bool {
+    (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r') | (byte == 0xEF)
+}
+
+/// XML 1.0's Char. What it lacks of Unicode are most C0 controls and two non-characters.
 fn is_character(c: char) -> bool {
     !matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
+#[inline]
 fn trim(text: Cow<'_, str>) -> Cow<'_, str> {
-    let blank = |c: char| c.is_ascii_whitespace();
     match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches(blank)),
-        Cow::Owned(text) => match text.trim_matches(blank) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
+        Cow::Owned(text) => match text.trim_ascii() {
             trimmed if trimmed.len() == text.len() => Cow::Owned(text),
             trimmed => Cow::Owned(trimmed.to_owned()),
         },
