@@ -48,6 +48,8 @@ struct Lane {
     writing: usize,
     /// Whether spilled pushes are being fetched.
     fetching: bool,
+    /// Pushes handed out since the lane is known.
+    handed_out: usize,
 }
 
 /// All lanes of a process.
@@ -136,8 +138,9 @@ impl Lanes {
         }
     }
 
-    /// The next push to run. Its lane is busy until [`Lanes::finish`] or [`Lanes::hold`].
-    pub(crate) fn next(&mut self) -> Option<StoredPush> {
+    /// The next push to run, and how many of its lane were handed out before it. The lane is busy
+    /// until [`Lanes::finish`] or [`Lanes::hold`].
+    pub(crate) fn next(&mut self) -> Option<(StoredPush, usize)> {
         loop {
             let key = self.ready.pop_front()?;
             let Some(lane) = self.lanes.get_mut(&key) else {
@@ -148,7 +151,8 @@ impl Lanes {
             }
             if let Some(push) = lane.queue.pop_front() {
                 lane.stand = Stand::Busy;
-                return Some(push);
+                lane.handed_out += 1;
+                return Some((push, lane.handed_out - 1));
             }
             lane.stand = Stand::Idle;
         }

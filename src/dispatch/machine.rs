@@ -1,7 +1,7 @@
 //! The engine's state and its steps: start, finish, settle, send. One task owns it; nothing here waits.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,11 @@ use crate::metric::Counter;
 use crate::store::{
     LaneKey, Next, Page, Part, PartState, PushState, Settlement, StoreError, StoredPush, Story,
 };
+
+/// Pushes of a lane, from its oldest on, that a former process may have started without a mark of it
+/// being stored: each waits for its mark, one commit after another. Those behind them were out of
+/// reach, and a long backlog need not be that slow.
+const SUSPECTS: usize = 64;
 
 /// Something of the store's that was waited for.
 pub(crate) enum Event {
@@ -93,6 +98,10 @@ pub(crate) struct Machine {
     pub(crate) sends: JoinSet<Spoken>,
     pub(crate) stopping: bool,
     running: Slots<Running>,
+    /// Attempts that the handlers' threads have.
+    under_way: usize,
+    /// Attempts whose start is marked, with what earlier ones have said: they wait for their turn.
+    marked: VecDeque<(Slot, Vec<Part>)>,
     outcomes: mpsc::Sender<Finished>,
     /// Lanes that wait for a retry, by the monotonic time at which they go on.
     holds: BinaryHeap<Reverse<(Duration, Slot)>>,
@@ -130,6 +139,8 @@ impl Machine {
             sends: JoinSet::new(),
             stopping: false,
             running: Slots::default(),
+            under_way: 0,
+            marked: VecDeque::new(),
             outcomes,
             holds: BinaryHeap::new(),
             held: Slots::default(),
@@ -140,18 +151,23 @@ impl Machine {
 
     /// Starts whatever can be started and reads whatever there is room for.
     pub(crate) fn advance(&mut self) {
+        let handlers = self.parts.settings.handlers.max(1);
+        while self.under_way < handlers
+            && let Some((ticket, recorded)) = self.marked.pop_front()
+        {
+            self.launch(ticket, recorded);
+        }
         if self.stopping {
             return;
         }
         self.read_on();
-        let handlers = self.parts.settings.handlers.max(1);
-        while self.running.len() < handlers
+        while self.under_way < handlers
             && self.work.len() + self.sends.len() < self.parts.settings.open_work.max(1)
         {
-            let Some(push) = self.lanes.next() else {
+            let Some((push, before)) = self.lanes.next() else {
                 return;
             };
-            self.start(push);
+            self.start(push, before);
         }
     }
 
@@ -203,7 +219,8 @@ impl Machine {
         self.work.push(Box::pin(future));
     }
 
-    fn start(&mut self, push: StoredPush) {
+    /// Starts a push, the first of its lane or one of so many after it.
+    fn start(&mut self, push: StoredPush, before: usize) {
         if push.starts >= self.parts.settings.max_starts.max(1) {
             self.bury(&push);
             return;
@@ -212,8 +229,9 @@ impl Machine {
             tracing::warn!(push_id = %push.id, starts = push.starts, "A push was under way when a process ended; it runs again.");
         }
         let (id, run) = (push.id, push.run);
-        // It may have been under way when a process ended, or has been tried before.
-        let has_past = push.starts > 0 || push.attempts > 0 || id <= self.intake.born();
+        // It has been tried before, or may have been under way when a process ended.
+        let may_have_run = id <= self.intake.born() && before < SUSPECTS;
+        let has_past = push.starts > 0 || push.attempts > 0 || may_have_run;
         let ticket = self.running.insert(Running {
             push,
             started_at: self.parts.clock.now(),
@@ -245,7 +263,7 @@ impl Machine {
     }
 
     /// Hands an attempt to the handlers' threads.
-    pub(crate) fn launch(&mut self, ticket: Slot, recorded: Vec<Part>) {
+    fn launch(&mut self, ticket: Slot, recorded: Vec<Part>) {
         let timeout = self.parts.settings.handler_timeout;
         let since = self.parts.clock.monotonic();
         let Some(running) = self.running.get_mut(ticket) else {
@@ -263,11 +281,12 @@ impl Machine {
         };
         let task = self.runtime.spawn(Box::pin(job.run()));
         running.phase = Phase::UnderWay { live, task };
+        self.under_way += 1;
         self.set_alarm(since + timeout);
     }
 
     /// Forgets an attempt whose start the store did not take: somebody else has settled the push.
-    pub(crate) fn forget(&mut self, ticket: Slot) {
+    fn forget(&mut self, ticket: Slot) {
         if let Some(running) = self.running.remove(ticket) {
             self.intake.leave(running.push.id);
             self.lanes.finish(&running.push);
@@ -327,6 +346,7 @@ impl Machine {
         ending.live.close();
         // Drops the task, and with it a handler that has not ended.
         running.phase = Phase::Ending;
+        self.under_way -= 1;
         if ending.live.is_speaking() {
             self.wait_for(async move {
                 ending.live.silence().await;
@@ -448,7 +468,7 @@ impl Machine {
             }
             Event::Replayed(story) => self.replay_came(story?),
             Event::Marked(ticket, marked) => match tolerated(marked)? {
-                Some(recorded) => self.launch(ticket, recorded),
+                Some(recorded) => self.marked.push_back((ticket, recorded)),
                 None => self.forget(ticket),
             },
             Event::Silent(ending) => self.conclude(ending),

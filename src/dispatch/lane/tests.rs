@@ -37,7 +37,7 @@ fn push(id: i64, user: &str) -> StoredPush {
 
 fn drain(lanes: &mut Lanes) -> Vec<i64> {
     let mut ids = Vec::new();
-    while let Some(push) = lanes.next() {
+    while let Some((push, _)) = lanes.next() {
         ids.push(push.id.0);
         lanes.finish(&push);
     }
@@ -50,8 +50,8 @@ fn one_push_of_a_lane_runs_at_a_time_and_lanes_take_turns() {
     for (id, user) in [(1, "a"), (2, "a"), (3, "b"), (4, "b")] {
         assert_eq!(lanes.offer(push(id, user)), None);
     }
-    let first = lanes.next().unwrap();
-    let second = lanes.next().unwrap();
+    let (first, _) = lanes.next().unwrap();
+    let (second, _) = lanes.next().unwrap();
     assert_eq!((first.id.0, second.id.0), (1, 3));
     assert_eq!(lanes.next(), None, "both lanes are busy");
     lanes.finish(&second);
@@ -67,7 +67,8 @@ fn a_held_push_is_the_first_of_its_lane_and_others_pass_by() {
     for (id, user) in [(1, "a"), (2, "a"), (3, "b")] {
         lanes.offer(push(id, user));
     }
-    let held = lanes.next().unwrap();
+    let (held, before) = lanes.next().unwrap();
+    assert_eq!(before, 0);
     let key = lane_of(&held);
     lanes.hold(held);
     assert_eq!(drain(&mut lanes), [3]);
@@ -151,7 +152,7 @@ impl Play {
     fn step(&mut self, step: Step) {
         match step {
             Step::Read => self.read(),
-            Step::Start => self.running.extend(self.lanes.next()),
+            Step::Start => self.running.extend(self.lanes.next().map(|(push, _)| push)),
             Step::Finish(at) if !self.running.is_empty() => {
                 let push = self.running.swap_remove(at % self.running.len());
                 self.lanes.finish(&push);

@@ -91,7 +91,7 @@ pub(crate) fn quick() -> Settings {
 
 /// One inbox, as many engines one after another as a test wants.
 pub(crate) struct House {
-    pub(crate) inbox: Arc<MemoryInbox>,
+    pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) platform: Arc<Platform>,
     pub(crate) counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
@@ -134,8 +134,18 @@ impl House {
 
     pub(crate) fn with(platform: Arc<Platform>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let inbox = MemoryInbox::new(Arc::clone(&clock));
+        Self::over(inbox, platform, clock)
+    }
+
+    /// A house over a store of the test's own.
+    pub(crate) fn over(
+        inbox: Arc<dyn Inbox>,
+        platform: Arc<Platform>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
-            inbox: MemoryInbox::new(Arc::clone(&clock)),
+            inbox,
             platform,
             counters: Arc::default(),
             clock,
@@ -149,10 +159,9 @@ impl House {
         state: S,
         settings: Settings,
     ) -> Open {
-        let inbox: Arc<dyn Inbox> = self.inbox.clone();
         let courier: Arc<dyn Courier> = self.platform.clone();
         let engine = Engine::new(EngineParts {
-            inbox,
+            inbox: Arc::clone(&self.inbox),
             courier,
             routes: router.with_state(state).unwrap(),
             clock: Arc::clone(&self.clock),
