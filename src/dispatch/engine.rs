@@ -258,6 +258,12 @@ impl Inputs {
             };
             machine.happened(event)?;
         }
+        for _ in 0..BATCH {
+            let Some(spoken) = machine.sends.try_join_next() else {
+                break;
+            };
+            machine.spoken(spoken?)?;
+        }
         Ok(())
     }
 

@@ -280,6 +280,7 @@ impl Machine {
             outcomes: self.outcomes.clone(),
         };
         let task = self.runtime.spawn(Box::pin(job.run()));
+        running.started_at = self.parts.clock.now();
         running.phase = Phase::UnderWay { live, task };
         self.under_way += 1;
         self.set_alarm(since + timeout);

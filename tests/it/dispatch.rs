@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+mod chaos;
 mod kit;
 mod lanes;
 mod replies;
