@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use wxhook::dispatch::{Content, Error, Reply, Router, Settings, State};
 use wxhook::id::OpenId;
-use wxhook::protocol::message::Text;
 use wxhook::store::PushState;
 
 use super::kit::{House, quick};
@@ -41,7 +40,7 @@ async fn behave(
         }
         6 => {
             // A process that dies in the middle leaves it unknown, which is no failure here.
-            let _ = reply.send(Text::new(format!("{number}.0"))).await;
+            let _ = reply.send(format!("{number}.0")).await;
             tokio::time::sleep(Duration::from_millis(3)).await;
             Ok(vec![format!("{number}.1")])
         }

@@ -5,7 +5,6 @@ use tokio::sync::Semaphore;
 use wxhook::api::Delivery;
 use wxhook::dispatch::{Content, Error, Reply, Router, SendError, Settings, State};
 use wxhook::metric::Counter;
-use wxhook::protocol::message::Text;
 use wxhook::store::{Ended, PartState, PushState, Story};
 
 use super::kit::{House, LONG, Platform, eventually, quick};
@@ -161,8 +160,8 @@ async fn the_users_next_push_waits_until_the_answer_to_the_first_is_delivered() 
 
 /// Sends two messages while it runs, then does as the text says.
 async fn talk(Content(text): Content, reply: Reply) -> Result<&'static str, Error> {
-    reply.send(Text::new("first")).await?;
-    reply.send(Text::new("second")).await?;
+    reply.send("first").await?;
+    reply.send("second").await?;
     match text.as_str() {
         "fail" => Err(Error::new("the shop closed")),
         _ => Ok("last"),
@@ -199,7 +198,7 @@ type Answers = Arc<std::sync::Mutex<Vec<String>>>;
 
 async fn ask(reply: Reply, State(answers): State<Answers>) {
     for text in ["a", "b", ""] {
-        let answer = match reply.send(Text::new(text)).await {
+        let answer = match reply.send(text).await {
             Ok(()) => "sent".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -246,7 +245,7 @@ async fn a_send_that_its_handler_dropped_is_finished_and_recorded_and_nothing_fo
         let alive = Alive(dropping.clone());
         *kept.lock().unwrap() = Some(reply.clone());
         async move {
-            let sent = reply.send(Text::new("slow")).await;
+            let sent = reply.send("slow").await;
             drop(alive);
             sent
         }
@@ -260,7 +259,7 @@ async fn a_send_that_its_handler_dropped_is_finished_and_recorded_and_nothing_fo
     // The attempt ends by its time-out while the platform has not answered.
     dropped.recv_timeout(LONG).unwrap();
     let reply = late.lock().unwrap().clone().unwrap();
-    let waiting = tokio::spawn(async move { reply.send(Text::new("late")).await });
+    let waiting = tokio::spawn(async move { reply.send("late").await });
     gate.add_permits(1);
     let story = house.until(id, PushState::Dead).await;
     assert_eq!(story.attempts[0].1.ended, Ended::TimedOut);

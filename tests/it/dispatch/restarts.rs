@@ -5,7 +5,6 @@ use tokio::sync::{Notify, Semaphore};
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::{Content, Reply, Router, State};
 use wxhook::metric::Counter;
-use wxhook::protocol::message::Text;
 use wxhook::store::embedded::{Embedded, Settings};
 use wxhook::store::{Ended, Inbox, PartState, PushState};
 
@@ -65,12 +64,12 @@ async fn messages_left_unsent_go_out_before_their_users_next_push_runs() {
 
 async fn twice(reply: Reply, State((runs, gate)): State<(Arc<AtomicU32>, Arc<Notify>)>) {
     let run = runs.fetch_add(1, Ordering::SeqCst);
-    reply.send(Text::new("first")).await.unwrap();
+    reply.send("first").await.unwrap();
     if run == 0 {
         gate.notify_one();
         std::future::pending::<()>().await;
     }
-    reply.send(Text::new("second")).await.unwrap();
+    reply.send("second").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
