@@ -186,6 +186,13 @@ impl Inputs {
     async fn serve(&mut self, machine: &mut Machine) -> Result<Stopped, EngineError> {
         let mut deadline = None;
         loop {
+            // After every wake and before anything is started: what was stored after the word to
+            // stop is not taken up.
+            if !machine.stopping && self.is_told_to_stop() {
+                machine.stopping = true;
+                let grace = machine.parts.settings.stop_grace;
+                deadline = Some(machine.parts.clock.monotonic() + grace);
+            }
             machine.advance();
             if let Some(deadline) = deadline {
                 let clean = machine.is_idle();
@@ -204,12 +211,6 @@ impl Inputs {
                 Woke::Replay(id) => machine.intake.replay(id),
                 Woke::Stop => {}
                 Woke::Alarm => machine.ring(),
-            }
-            // Looked at after every wake: what was stored after the word to stop is not taken up.
-            if !machine.stopping && self.is_told_to_stop() {
-                machine.stopping = true;
-                let grace = machine.parts.settings.stop_grace;
-                deadline = Some(machine.parts.clock.monotonic() + grace);
             }
             self.take_batch(machine)?;
         }
