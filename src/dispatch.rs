@@ -3,6 +3,45 @@
 //! [`Router`] says which handler a push goes to, [`Engine`] takes pushes out of the inbox and runs
 //! them: one user's pushes one after another, users in parallel, everything bounded. What a handler
 //! returns is committed together with its outcome before the first byte of it leaves.
+//!
+//! ```
+//! use serde::Deserialize;
+//! use wxhook::dispatch::{Attempts, Captures, Content, Error, Reply, Router, State, pattern};
+//! use wxhook::protocol::push::Subscribe;
+//!
+//! #[derive(Clone)]
+//! struct Shop;
+//!
+//! #[derive(Deserialize)]
+//! struct Query {
+//!     no: u32,
+//! }
+//!
+//! async fn welcome(_: Subscribe) -> &'static str {
+//!     "欢迎！"
+//! }
+//!
+//! async fn track(
+//!     Captures(query): Captures<Query>,
+//!     State(_shop): State<Shop>,
+//!     reply: Reply,
+//! ) -> Result<String, Error> {
+//!     reply.send("正在查……").await?;
+//!     match query.no {
+//!         0 => Err(Error::new("there is no parcel 0").give_up()),
+//!         no => Ok(format!("包裹 {no} 在路上")),
+//!     }
+//! }
+//!
+//! let routes = Router::new()
+//!     .on::<Subscribe, _>(welcome)
+//!     .text(pattern(r"^查\s*(?<no>\d+)$"), track)
+//!     .fallback(async |Content(text): Content| text)
+//!     .layer(Attempts::after(["2s", "10s", "1m"]))
+//!     .with_state(Shop)?;
+//! assert_eq!(routes.names().next(), Some("on subscribe"));
+//! # Ok::<(), wxhook::dispatch::RouteErrors>(())
+//! ```
 
 use std::time::Duration;
 
@@ -19,6 +58,7 @@ mod outbox;
 mod router;
 mod runtime;
 mod settle;
+mod slots;
 
 pub use attempt::{Attempts, ScheduleError};
 pub use engine::{Engine, EngineError, EngineParts, Replays, Stopped};

@@ -12,8 +12,11 @@ use tokio::sync::mpsc;
 use crate::clock::{Clock, Timestamp};
 use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, Deadline};
-use crate::dispatch::live::{Live, Reply, encode};
+use crate::dispatch::handler::Called;
+use crate::dispatch::live::{Live, Reply};
 use crate::dispatch::router::Routes;
+use crate::dispatch::slots::Slot;
+use crate::protocol::message::Message;
 use crate::protocol::push::Push;
 
 /// When a push whose handler failed is tried again: after the first failure, the second, and so on.
@@ -135,14 +138,14 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Finished {
     /// Which attempt of the engine's it was.
-    pub(crate) ticket: u64,
+    pub(crate) ticket: Slot,
     pub(crate) verdict: Verdict,
     pub(crate) ended_at: Timestamp,
 }
 
 /// What one attempt needs; runs on the handlers' threads.
 pub(crate) struct Job {
-    pub(crate) ticket: u64,
+    pub(crate) ticket: Slot,
     pub(crate) body: Bytes,
     pub(crate) live: Arc<Live>,
     pub(crate) routes: Routes,
@@ -173,17 +176,28 @@ impl Job {
     }
 
     async fn attend(&self) -> Verdict {
-        let push = match Push::parse(self.live.account(), &self.body) {
-            Ok(push) => Arc::new(push),
-            Err(malformed) => {
-                return Verdict::GaveUp {
-                    error: format!("the push cannot be read: {malformed}"),
-                };
-            }
+        let called = match self.call() {
+            Ok(Some(called)) => called,
+            Ok(None) => return Verdict::Well(Vec::new()),
+            Err(error) => return Verdict::GaveUp { error },
         };
+        match called.await {
+            Ok(messages) => self.said(&messages),
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// Starts the handler; `None` when none is meant.
+    ///
+    /// # Errors
+    /// Why no attempt can succeed, for people.
+    fn call(&self) -> Result<Option<Called>, String> {
+        let push = Push::parse(self.live.account(), &self.body)
+            .map_err(|malformed| format!("the push cannot be read: {malformed}"))?;
+        let push = Arc::new(push);
         let Some(matched) = self.routes.find(&push) else {
             self.live.routed("none");
-            return Verdict::Well(Vec::new());
+            return Ok(None);
         };
         self.live.routed(matched.route.name());
         let context = Context::new(
@@ -192,34 +206,24 @@ impl Job {
             Deadline::new(self.clock.monotonic() + self.timeout, &self.clock),
             Reply::new(&self.live),
         );
-        let called = match matched.route.call(&context) {
-            Ok(called) => called,
+        match matched.route.call(&context) {
+            Ok(called) => Ok(Some(called)),
             Err(rejection) if rejection.is_wrong_kind() && matched.route.takes_any_kind() => {
-                return Verdict::Well(Vec::new());
+                Ok(None)
             }
-            Err(rejection) => {
-                return Verdict::GaveUp {
-                    error: rejection.to_string(),
-                };
-            }
-        };
-        // What the handler keeps of it, it has taken.
-        drop(context);
-        match called.await {
-            Ok(messages) => self.said(&messages),
-            Err(error) => failed(&error),
+            Err(rejection) => Err(rejection.to_string()),
         }
     }
 
-    fn said(&self, messages: &[crate::protocol::message::Message]) -> Verdict {
-        let encoded = messages
+    fn said(&self, messages: &[Message]) -> Verdict {
+        let encoded: Result<Vec<_>, _> = messages
             .iter()
-            .map(|message| encode(message, self.live.to()))
-            .collect::<Result<Vec<_>, _>>();
+            .map(|message| self.live.encode(message))
+            .collect();
         match encoded {
             Ok(parts) => Verdict::Well(parts),
             Err(error) => Verdict::GaveUp {
-                error: format!("the reply cannot be sent: {error}"),
+                error: error.to_string(),
             },
         }
     }

@@ -1,6 +1,5 @@
 //! The engine: one task that takes pushes out of the inbox, has them handled, and sends what they say.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -187,6 +186,13 @@ impl Inputs {
     async fn serve(&mut self, machine: &mut Machine) -> Result<Stopped, EngineError> {
         let mut deadline = None;
         loop {
+            // After every wake and before anything is started: what was stored after the word to
+            // stop is not taken up.
+            if !machine.stopping && self.is_told_to_stop() {
+                machine.stopping = true;
+                let grace = machine.parts.settings.stop_grace;
+                deadline = Some(machine.parts.clock.monotonic() + grace);
+            }
             machine.advance();
             if let Some(deadline) = deadline {
                 let clean = machine.is_idle();
@@ -203,11 +209,7 @@ impl Inputs {
                 Woke::Spoken(spoken) => machine.spoken(spoken?)?,
                 Woke::Stored => machine.intake.wake(),
                 Woke::Replay(id) => machine.intake.replay(id),
-                Woke::Stop => {
-                    machine.stopping = true;
-                    let grace = machine.parts.settings.stop_grace;
-                    deadline = Some(machine.parts.clock.monotonic() + grace);
-                }
+                Woke::Stop => {}
                 Woke::Alarm => machine.ring(),
             }
             self.take_batch(machine)?;
@@ -226,12 +228,18 @@ impl Inputs {
             Some(spoken) = machine.sends.join_next() => Woke::Spoken(spoken),
             Ok(()) = self.newest.changed(), if !stopping => Woke::Stored,
             Some(id) = self.replays.recv(), if !stopping => Woke::Replay(id),
-            () = told_to_stop(&mut self.stop), if !stopping => Woke::Stop,
+            // With a value or with the end of its sender.
+            _ = self.stop.changed(), if !stopping => Woke::Stop,
             () = self.alarm.as_mut(), if self.armed.is_some() => {
                 self.armed = None;
                 Woke::Alarm
             }
         }
+    }
+
+    /// A sender that is gone can tell nothing more: that is a stop too.
+    fn is_told_to_stop(&self) -> bool {
+        *self.stop.borrow() || self.stop.has_changed().is_err()
     }
 
     /// Takes in what has come meanwhile, so that one wake serves many pushes.
@@ -251,6 +259,12 @@ impl Inputs {
             };
             machine.happened(event)?;
         }
+        for _ in 0..BATCH {
+            let Some(spoken) = machine.sends.try_join_next() else {
+                break;
+            };
+            machine.spoken(spoken?)?;
+        }
         Ok(())
     }
 
@@ -266,10 +280,4 @@ impl Inputs {
         self.alarm.as_mut().reset(Instant::now() + delay);
         self.armed = Some(at);
     }
-}
-
-/// Resolves when the engine is to stop.
-fn told_to_stop(stop: &mut watch::Receiver<bool>) -> impl Future<Output = ()> + '_ {
-    // A sender that is gone can tell nothing more: that is a stop too.
-    stop.wait_for(|stop| *stop).map(drop)
 }

@@ -155,13 +155,13 @@ impl IntoReply for Text {
 
 impl IntoReply for String {
     fn into_reply(self) -> Result<Vec<Message>, Error> {
-        Text::new(self).into_reply()
+        Message::from(self).into_reply()
     }
 }
 
 impl IntoReply for &'static str {
     fn into_reply(self) -> Result<Vec<Message>, Error> {
-        Text::new(self).into_reply()
+        Message::from(self).into_reply()
     }
 }
 

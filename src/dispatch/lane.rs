@@ -3,6 +3,7 @@
 //! Pure data: no clock, no store. The caller reads pushes and offers them, takes the next one to run,
 //! and says when it is finished or held back.
 
+use std::collections::hash_map::{Entry, OccupiedEntry};
 use std::collections::{HashMap, VecDeque};
 
 use crate::id::PushId;
@@ -47,6 +48,8 @@ struct Lane {
     writing: usize,
     /// Whether spilled pushes are being fetched.
     fetching: bool,
+    /// Pushes handed out since the lane is known.
+    handed_out: usize,
 }
 
 /// All lanes of a process.
@@ -112,24 +115,32 @@ impl Lanes {
             lane.spilled += 1;
             return Some((key, push.id));
         }
-        self.count(&push);
-        let lane = self.lanes.entry(key.clone()).or_default();
+        self.pushes += 1;
+        self.bytes += cost(&push);
         lane.queue.push_back(push);
-        self.ring(&key);
+        if lane.stand == Stand::Idle {
+            lane.stand = Stand::Ready;
+            self.ready.push_back(key);
+        }
         None
     }
 
     /// Takes a push that is older than those of its lane: it was tried before and is due again.
     pub(crate) fn offer_first(&mut self, push: StoredPush) {
         let key = lane_of(&push);
-        self.count(&push);
+        self.pushes += 1;
+        self.bytes += cost(&push);
         let lane = self.lanes.entry(key.clone()).or_default();
         lane.queue.push_front(push);
-        self.ring(&key);
+        if lane.stand == Stand::Idle {
+            lane.stand = Stand::Ready;
+            self.ready.push_back(key);
+        }
     }
 
-    /// The next push to run. Its lane is busy until [`Lanes::finish`] or [`Lanes::hold`].
-    pub(crate) fn next(&mut self) -> Option<StoredPush> {
+    /// The next push to run, and how many of its lane were handed out before it. The lane is busy
+    /// until [`Lanes::finish`] or [`Lanes::hold`].
+    pub(crate) fn next(&mut self) -> Option<(StoredPush, usize)> {
         loop {
             let key = self.ready.pop_front()?;
             let Some(lane) = self.lanes.get_mut(&key) else {
@@ -140,7 +151,8 @@ impl Lanes {
             }
             if let Some(push) = lane.queue.pop_front() {
                 lane.stand = Stand::Busy;
-                return Some(push);
+                lane.handed_out += 1;
+                return Some((push, lane.handed_out - 1));
             }
             lane.stand = Stand::Idle;
         }
@@ -150,7 +162,7 @@ impl Lanes {
     pub(crate) fn finish(&mut self, push: &StoredPush) {
         self.pushes = self.pushes.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(cost(push));
-        self.resume(&lane_of(push));
+        self.resume(lane_of(push));
     }
 
     /// The push stays the first of its lane, which waits for [`Lanes::resume`].
@@ -166,10 +178,10 @@ impl Lanes {
     }
 
     /// A busy or held lane goes on.
-    pub(crate) fn resume(&mut self, key: &LaneKey) {
-        if let Some(lane) = self.lanes.get_mut(key) {
-            lane.stand = Stand::Idle;
-            self.ring(key);
+    pub(crate) fn resume(&mut self, key: LaneKey) {
+        if let Entry::Occupied(mut lane) = self.lanes.entry(key) {
+            lane.get_mut().stand = Stand::Idle;
+            place(lane, &mut self.ready, &mut self.thirsty);
         }
     }
 
@@ -181,10 +193,11 @@ impl Lanes {
     }
 
     /// It is done: what was put aside can be fetched.
-    pub(crate) fn spill_written(&mut self, key: &LaneKey) {
-        if let Some(lane) = self.lanes.get_mut(key) {
-            lane.writing = lane.writing.saturating_sub(1);
-            self.ring(key);
+    pub(crate) fn spill_written(&mut self, key: LaneKey) {
+        if let Entry::Occupied(mut lane) = self.lanes.entry(key) {
+            let writing = &mut lane.get_mut().writing;
+            *writing = writing.saturating_sub(1);
+            place(lane, &mut self.ready, &mut self.thirsty);
         }
     }
 
@@ -200,14 +213,14 @@ impl Lanes {
     }
 
     /// Takes what was fetched, in order.
-    pub(crate) fn refill(&mut self, key: &LaneKey, limit: usize, pushes: Vec<StoredPush>) {
+    pub(crate) fn refill(&mut self, key: LaneKey, limit: usize, pushes: Vec<StoredPush>) {
         self.redeem(limit);
-        for push in &pushes {
-            self.count(push);
-        }
-        let Some(lane) = self.lanes.get_mut(key) else {
+        let Entry::Occupied(mut entry) = self.lanes.entry(key) else {
             return;
         };
+        self.pushes += pushes.len();
+        self.bytes += pushes.iter().map(cost).sum::<usize>();
+        let lane = entry.get_mut();
         lane.fetching = false;
         // An empty answer says that nothing is left, whatever was counted: rows may have been handled otherwise.
         lane.spilled = match pushes.len() {
@@ -215,33 +228,29 @@ impl Lanes {
             fetched => lane.spilled.saturating_sub(fetched),
         };
         lane.queue.extend(pushes);
-        self.ring(key);
+        place(entry, &mut self.ready, &mut self.thirsty);
     }
+}
 
-    fn count(&mut self, push: &StoredPush) {
-        self.pushes += 1;
-        self.bytes += cost(push);
+/// Puts an idle lane where it belongs: into the ready queue, among the thirsty, or away.
+fn place(
+    mut entry: OccupiedEntry<'_, LaneKey, Lane>,
+    ready: &mut VecDeque<LaneKey>,
+    thirsty: &mut VecDeque<LaneKey>,
+) {
+    let lane = entry.get_mut();
+    if lane.stand != Stand::Idle {
+        return;
     }
-
-    /// Puts an idle lane where it belongs: into the ready queue, among the thirsty, or away.
-    fn ring(&mut self, key: &LaneKey) {
-        let Some(lane) = self.lanes.get_mut(key) else {
-            return;
-        };
-        if lane.stand != Stand::Idle {
-            return;
-        }
-        if !lane.queue.is_empty() {
-            lane.stand = Stand::Ready;
-            self.ready.push_back(key.clone());
-        } else if lane.spilled == 0 {
-            if lane.writing == 0 && !lane.fetching {
-                self.lanes.remove(key);
-            }
-        } else if lane.writing == 0 && !lane.fetching {
-            lane.fetching = true;
-            self.thirsty.push_back(key.clone());
-        }
+    let is_still = lane.writing == 0 && !lane.fetching;
+    if !lane.queue.is_empty() {
+        lane.stand = Stand::Ready;
+        ready.push_back(entry.key().clone());
+    } else if is_still && lane.spilled > 0 {
+        lane.fetching = true;
+        thirsty.push_back(entry.key().clone());
+    } else if is_still {
+        entry.remove();
     }
 }
 

@@ -14,16 +14,7 @@ use crate::protocol::message::{Message, MessageError};
 use crate::store::{Part, PartKey, PartState, StoreError, StoredPush};
 
 /// Messages that one run of a push may say. The platform itself takes far fewer in a window.
-pub(crate) const MAX_PARTS: u32 = 100;
-
-/// The exact body of a customer message.
-///
-/// # Errors
-/// What is wrong with the message: the platform would refuse it.
-pub(crate) fn encode(message: &Message, to: &OpenId) -> Result<Bytes, MessageError> {
-    message.check()?;
-    Ok(message.to_json(to).into())
-}
+const MAX_PARTS: u32 = 100;
 
 /// What the engine and the handler's side of an attempt share.
 pub(crate) struct Live {
@@ -36,8 +27,8 @@ pub(crate) struct Live {
     /// What earlier attempts of this run have said.
     recorded: Vec<Part>,
     said: Mutex<Said>,
-    /// One message at a time, in order. Held by a send until its answer is here.
-    turn: Arc<Semaphore>,
+    /// One message at a time, in order. Held by a send until its answer is here; made by the first.
+    turn: OnceLock<Arc<Semaphore>>,
     outbox: Arc<Outbox>,
 }
 
@@ -69,7 +60,7 @@ impl Live {
             route: OnceLock::new(),
             recorded,
             said: Mutex::new(said),
-            turn: Arc::new(Semaphore::new(1)),
+            turn: OnceLock::new(),
             outbox: Arc::clone(outbox),
         })
     }
@@ -78,8 +69,16 @@ impl Live {
         &self.account
     }
 
-    pub(crate) fn to(&self) -> &OpenId {
-        &self.to
+    /// The exact body of a customer message to the push's user.
+    ///
+    /// # Errors
+    /// [`SendError::Message`] or [`SendError::Nobody`]: the platform would refuse it.
+    pub(crate) fn encode(&self, message: &Message) -> Result<Bytes, SendError> {
+        if self.to.as_str().is_empty() {
+            return Err(SendError::Nobody);
+        }
+        message.check()?;
+        Ok(message.to_json(&self.to).into())
     }
 
     /// The handlers' threads take it up now.
@@ -116,13 +115,16 @@ impl Live {
 
     /// Whether a send is under way. Only for a closed attempt: then none is begun any more.
     pub(crate) fn is_speaking(&self) -> bool {
-        self.turn.available_permits() == 0
+        let turn = self.turn.get();
+        turn.is_some_and(|turn| turn.available_permits() == 0)
     }
 
     /// Waits until no send is under way.
     pub(crate) async fn silence(&self) {
-        // The semaphore is never closed.
-        drop(self.turn.acquire().await);
+        if let Some(turn) = self.turn.get() {
+            // The semaphore is never closed.
+            drop(turn.acquire().await);
+        }
     }
 
     /// The parts that a settlement holds: what the handler returned, after what it has sent, without
@@ -212,6 +214,9 @@ pub enum SendError {
     /// The message cannot be sent as it is; nothing was sent.
     #[error("the message cannot be sent: {0}")]
     Message(#[from] MessageError),
+    /// The push comes from no user: a notice has nobody to answer.
+    #[error("the push comes from no user, nobody can be answered")]
+    Nobody,
     /// The platform refused it, or it could not be handed over for a long time.
     #[error("the message was not delivered: {detail}")]
     Refused {
@@ -251,8 +256,9 @@ impl Reply {
     /// # Errors
     /// [`SendError`] says whether the message may have been delivered.
     pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
-        let message = encode(&message.into(), &self.live.to)?;
-        let turn = Arc::clone(&self.live.turn).acquire_owned().await;
+        let message = self.live.encode(&message.into())?;
+        let turn = self.live.turn.get_or_init(|| Arc::new(Semaphore::new(1)));
+        let turn = Arc::clone(turn).acquire_owned().await;
         let turn = turn.map_err(|_| SendError::Ended)?;
         let ordinal = self.live.claim()?;
         if let Some(part) = self.live.recorded(ordinal) {

@@ -1,7 +1,7 @@
 //! The engine's state and its steps: start, finish, settle, send. One task owns it; nothing here waits.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +19,17 @@ use crate::dispatch::live::Live;
 use crate::dispatch::outbox::{Deliveries, Outbox};
 use crate::dispatch::runtime::HandlerRuntime;
 use crate::dispatch::settle::{Conclusion, Phase, Running, Times, bury, conclude};
+use crate::dispatch::slots::{Slot, Slots};
 use crate::id::PushId;
 use crate::metric::Counter;
 use crate::store::{
     LaneKey, Next, Page, Part, PartState, PushState, Settlement, StoreError, StoredPush, Story,
 };
+
+/// Pushes of a lane, from its oldest on, that a former process may have started without a mark of it
+/// being stored: each waits for its mark, one commit after another. Those behind them were out of
+/// reach, and a long backlog need not be that slow.
+const SUSPECTS: usize = 64;
 
 /// Something of the store's that was waited for.
 pub(crate) enum Event {
@@ -38,7 +44,7 @@ pub(crate) enum Event {
     /// A push that is to be handled again.
     Replayed(Result<Option<Story>, StoreError>),
     /// The start of an attempt is marked, and what earlier ones have said is known.
-    Marked(u64, Result<Vec<Part>, StoreError>),
+    Marked(Slot, Result<Vec<Part>, StoreError>),
     /// The last send of an attempt that has ended is over.
     Silent(Ending),
     /// An attempt is settled; this follows.
@@ -49,7 +55,7 @@ pub(crate) enum Event {
 
 /// An attempt that has ended.
 pub(crate) struct Ending {
-    ticket: u64,
+    ticket: Slot,
     live: Arc<Live>,
     verdict: Verdict,
     times: Times,
@@ -91,12 +97,15 @@ pub(crate) struct Machine {
     pub(crate) work: FuturesUnordered<BoxFuture<'static, Event>>,
     pub(crate) sends: JoinSet<Spoken>,
     pub(crate) stopping: bool,
-    running: HashMap<u64, Running>,
-    last_ticket: u64,
+    running: Slots<Running>,
+    /// Attempts that the handlers' threads have.
+    under_way: usize,
+    /// Attempts whose start is marked, with what earlier ones have said: they wait for their turn.
+    marked: VecDeque<(Slot, Vec<Part>)>,
     outcomes: mpsc::Sender<Finished>,
     /// Lanes that wait for a retry, by the monotonic time at which they go on.
-    holds: BinaryHeap<Reverse<(Duration, u64)>>,
-    held: HashMap<u64, LaneKey>,
+    holds: BinaryHeap<Reverse<(Duration, Slot)>>,
+    held: Slots<LaneKey>,
     /// When something may be due next, on the monotonic clock.
     alarm: Option<Duration>,
 }
@@ -129,11 +138,12 @@ impl Machine {
             work: FuturesUnordered::new(),
             sends: JoinSet::new(),
             stopping: false,
-            running: HashMap::new(),
-            last_ticket: 0,
+            running: Slots::default(),
+            under_way: 0,
+            marked: VecDeque::new(),
             outcomes,
             holds: BinaryHeap::new(),
-            held: HashMap::new(),
+            held: Slots::default(),
             alarm: None,
             parts,
         }
@@ -141,18 +151,23 @@ impl Machine {
 
     /// Starts whatever can be started and reads whatever there is room for.
     pub(crate) fn advance(&mut self) {
+        let handlers = self.parts.settings.handlers.max(1);
+        while self.under_way < handlers
+            && let Some((ticket, recorded)) = self.marked.pop_front()
+        {
+            self.launch(ticket, recorded);
+        }
         if self.stopping {
             return;
         }
         self.read_on();
-        let handlers = self.parts.settings.handlers.max(1);
-        while self.running.len() < handlers
+        while self.under_way < handlers
             && self.work.len() + self.sends.len() < self.parts.settings.open_work.max(1)
         {
-            let Some(push) = self.lanes.next() else {
+            let Some((push, before)) = self.lanes.next() else {
                 return;
             };
-            self.start(push);
+            self.start(push, before);
         }
     }
 
@@ -191,8 +206,8 @@ impl Machine {
                 break;
             }
             self.holds.pop();
-            if let Some(lane) = self.held.remove(&number) {
-                self.lanes.resume(&lane);
+            if let Some(lane) = self.held.remove(number) {
+                self.lanes.resume(lane);
             }
         }
         if !self.stopping {
@@ -204,32 +219,24 @@ impl Machine {
         self.work.push(Box::pin(future));
     }
 
-    fn start(&mut self, push: StoredPush) {
-        let now = self.parts.clock.now();
+    /// Starts a push, the first of its lane or one of so many after it.
+    fn start(&mut self, push: StoredPush, before: usize) {
         if push.starts >= self.parts.settings.max_starts.max(1) {
-            tracing::error!(push_id = %push.id, starts = push.starts, "A push was started too often without an outcome; it is given up.");
-            self.parts.counters.add(Counter::PushesDead);
-            self.settle(bury(&push, now), Follow::Leave(push.id));
-            self.lanes.finish(&push);
+            self.bury(&push);
             return;
         }
-        self.last_ticket += 1;
-        let ticket = self.last_ticket;
-        let id = push.id;
-        let run = push.run;
-        // It may have been under way when a process ended, or has been tried before.
-        let has_past = push.starts > 0 || push.attempts > 0 || id <= self.intake.born();
         if push.starts > 0 {
-            tracing::warn!(push_id = %id, starts = push.starts, "A push was under way when a process ended; it runs again.");
+            tracing::warn!(push_id = %push.id, starts = push.starts, "A push was under way when a process ended; it runs again.");
         }
-        self.running.insert(
-            ticket,
-            Running {
-                push,
-                started_at: now,
-                phase: Phase::Marking,
-            },
-        );
+        let (id, run) = (push.id, push.run);
+        // It has been tried before, or may have been under way when a process ended.
+        let may_have_run = id <= self.intake.born() && before < SUSPECTS;
+        let has_past = push.starts > 0 || push.attempts > 0 || may_have_run;
+        let ticket = self.running.insert(Running {
+            push,
+            started_at: self.parts.clock.now(),
+            phase: Phase::Marking,
+        });
         let inbox = Arc::clone(&self.parts.inbox);
         if has_past {
             self.wait_for(async move {
@@ -246,11 +253,20 @@ impl Machine {
         }
     }
 
+    /// Gives a push up that was started too often without an outcome.
+    fn bury(&mut self, push: &StoredPush) {
+        tracing::error!(push_id = %push.id, starts = push.starts, "A push was started too often without an outcome; it is given up.");
+        self.parts.counters.add(Counter::PushesDead);
+        let settlement = bury(push, self.parts.clock.now());
+        self.settle(settlement, Follow::Leave(push.id));
+        self.lanes.finish(push);
+    }
+
     /// Hands an attempt to the handlers' threads.
-    pub(crate) fn launch(&mut self, ticket: u64, recorded: Vec<Part>) {
+    fn launch(&mut self, ticket: Slot, recorded: Vec<Part>) {
         let timeout = self.parts.settings.handler_timeout;
         let since = self.parts.clock.monotonic();
-        let Some(running) = self.running.get_mut(&ticket) else {
+        let Some(running) = self.running.get_mut(ticket) else {
             return;
         };
         let live = Live::new(&running.push, recorded, &self.outbox);
@@ -264,13 +280,15 @@ impl Machine {
             outcomes: self.outcomes.clone(),
         };
         let task = self.runtime.spawn(Box::pin(job.run()));
+        running.started_at = self.parts.clock.now();
         running.phase = Phase::UnderWay { live, task };
+        self.under_way += 1;
         self.set_alarm(since + timeout);
     }
 
     /// Forgets an attempt whose start the store did not take: somebody else has settled the push.
-    pub(crate) fn forget(&mut self, ticket: u64) {
-        if let Some(running) = self.running.remove(&ticket) {
+    fn forget(&mut self, ticket: Slot) {
+        if let Some(running) = self.running.remove(ticket) {
             self.intake.leave(running.push.id);
             self.lanes.finish(&running.push);
         }
@@ -280,14 +298,14 @@ impl Machine {
         let timeout = self.parts.settings.handler_timeout;
         let mut next: Option<Duration> = None;
         let mut late = Vec::new();
-        for (ticket, running) in &self.running {
+        for (ticket, running) in self.running.iter() {
             let Phase::UnderWay { live, .. } = &running.phase else {
                 continue;
             };
             // While all threads are blocked by others, the time of those who wait does not run.
             let ends = live.begun().unwrap_or(now) + timeout;
             if ends <= now {
-                late.push(*ticket);
+                late.push(ticket);
             } else {
                 next = Some(next.map_or(ends, |known| known.min(ends)));
             }
@@ -310,7 +328,7 @@ impl Machine {
     pub(crate) fn finished(&mut self, finished: Finished) {
         let ticket = finished.ticket;
         // A late one was taken as timed out before.
-        let Some(running) = self.running.get_mut(&ticket) else {
+        let Some(running) = self.running.get_mut(ticket) else {
             return;
         };
         let Phase::UnderWay { live, .. } = &running.phase else {
@@ -329,6 +347,7 @@ impl Machine {
         ending.live.close();
         // Drops the task, and with it a handler that has not ended.
         running.phase = Phase::Ending;
+        self.under_way -= 1;
         if ending.live.is_speaking() {
             self.wait_for(async move {
                 ending.live.silence().await;
@@ -341,7 +360,7 @@ impl Machine {
 
     /// Settles an attempt that has ended and is silent.
     pub(crate) fn conclude(&mut self, ending: Ending) {
-        let Some(Running { push, .. }) = self.running.remove(&ending.ticket) else {
+        let Some(Running { push, .. }) = self.running.remove(ending.ticket) else {
             return;
         };
         let schedule = self.parts.routes.attempts();
@@ -409,9 +428,8 @@ impl Machine {
         push.state = PushState::Retry;
         self.settle(settlement, Follow::Stay);
         let until = self.parts.clock.monotonic() + delay;
-        self.last_ticket += 1;
-        self.holds.push(Reverse((until, self.last_ticket)));
-        self.held.insert(self.last_ticket, lane_of(&push));
+        let held = self.held.insert(lane_of(&push));
+        self.holds.push(Reverse((until, held)));
         self.lanes.hold(push);
         self.set_alarm(until);
     }
@@ -444,14 +462,14 @@ impl Machine {
         match event {
             Event::Page(limit, page) => self.page_came(limit, page?),
             Event::Due(limit, pushes) => self.due_came(limit, pushes?),
-            Event::Refill(lane, limit, pushes) => self.lanes.refill(&lane, limit, pushes?),
+            Event::Refill(lane, limit, pushes) => self.lanes.refill(lane, limit, pushes?),
             Event::Spilled(lane, written) => {
                 written?;
-                self.lanes.spill_written(&lane);
+                self.lanes.spill_written(lane);
             }
             Event::Replayed(story) => self.replay_came(story?),
             Event::Marked(ticket, marked) => match tolerated(marked)? {
-                Some(recorded) => self.launch(ticket, recorded),
+                Some(recorded) => self.marked.push_back((ticket, recorded)),
                 None => self.forget(ticket),
             },
             Event::Silent(ending) => self.conclude(ending),
@@ -506,7 +524,7 @@ impl Machine {
     pub(crate) fn spoken(&mut self, spoken: Spoken) -> Result<(), EngineError> {
         match &spoken.push {
             Some(push) => self.lanes.finish(push),
-            None => self.lanes.resume(&spoken.lane),
+            None => self.lanes.resume(spoken.lane),
         }
         for record in spoken.deliveries.records {
             self.wait_for(async move { Event::Stored(record.await) });

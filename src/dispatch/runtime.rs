@@ -87,10 +87,7 @@ impl HandlerRuntime {
 
     /// Runs a future. Dropping the task cancels it, at the latest when it next awaits.
     pub(crate) fn spawn(&self, future: BoxFuture<'static, ()>) -> Task<()> {
-        self.shop.executor.spawn(Watched {
-            future,
-            shop: Arc::clone(&self.shop),
-        })
+        self.shop.executor.spawn(Watched(future))
     }
 
     /// Tells the threads to leave and waits for them, at most `grace`. Whether all have left.
@@ -171,9 +168,13 @@ impl Shop {
     }
 
     /// The life of one thread.
-    fn work(&self, number: usize, seat: &Arc<Seat>) {
+    fn work(self: &Arc<Self>, number: usize, seat: &Arc<Seat>) {
         let _entered = self.io.enter();
-        SEAT.with(|mine| *mine.borrow_mut() = Some(Arc::clone(seat)));
+        let post = Post {
+            shop: Arc::clone(self),
+            seat: Arc::clone(seat),
+        };
+        POST.with(|mine| *mine.borrow_mut() = Some(post));
         while !seat.dismissed.load(Ordering::SeqCst) {
             // Handlers' panics are caught where they run; this one is of a cancelled future's drop.
             let run = AssertUnwindSafe(|| block_on(self.executor.run(seat.dismissal())));
@@ -182,7 +183,7 @@ impl Shop {
                 tracing::error!("A cancelled handler panicked while its values were dropped.");
             }
         }
-        SEAT.with(|mine| *mine.borrow_mut() = None);
+        POST.with(|mine| *mine.borrow_mut() = None);
         self.crew().seats.remove(&number);
         self.left.notify_all();
     }
@@ -300,30 +301,35 @@ impl Seat {
     }
 }
 
+/// Where a thread works.
+struct Post {
+    shop: Arc<Shop>,
+    seat: Arc<Seat>,
+}
+
 thread_local! {
-    static SEAT: RefCell<Option<Arc<Seat>>> = const { RefCell::new(None) };
+    static POST: RefCell<Option<Post>> = const { RefCell::new(None) };
 }
 
 /// A handler's future whose polls are seen by the watchdog.
-struct Watched {
-    future: BoxFuture<'static, ()>,
-    shop: Arc<Shop>,
-}
+struct Watched(BoxFuture<'static, ()>);
 
 impl Future for Watched {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let seat = SEAT.with(|mine| mine.borrow().clone());
-        if let Some(seat) = &seat {
-            let now = millis(self.shop.clock.monotonic());
-            seat.entered.store(now + 1, Ordering::SeqCst);
-        }
-        let polled = self.future.as_mut().poll(context);
-        if let Some(seat) = &seat {
-            self.shop.returned(seat);
-        }
-        polled
+        POST.with(|post| {
+            let post = post.borrow();
+            if let Some(Post { shop, seat }) = &*post {
+                let now = millis(shop.clock.monotonic());
+                seat.entered.store(now + 1, Ordering::SeqCst);
+            }
+            let polled = self.0.as_mut().poll(context);
+            if let Some(Post { shop, seat }) = &*post {
+                shop.returned(seat);
+            }
+            polled
+        })
     }
 }
 

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::clock::Timestamp;
 use crate::dispatch::attempt::Verdict;
-use crate::dispatch::live::{Live, MAX_PARTS};
+use crate::dispatch::live::{Live, SendError};
 use crate::store::{Attempt, Ended, Next, Part, Settlement, StoredPush};
 
 /// What follows from an attempt's end.
@@ -34,31 +32,28 @@ pub(crate) fn conclude(
     delay: impl FnOnce(u32) -> Option<Duration>,
 ) -> Conclusion {
     let number = push.attempts.saturating_add(1);
-    let (ended, error, after, messages) = read(verdict);
-    let parts = match ended {
-        Ended::Well => live.parts(messages).ok_or_else(|| {
-            format!("the push would be answered with more than {MAX_PARTS} messages")
-        }),
-        _ => Ok(Vec::new()),
-    };
-    let (ended, error, parts) = match parts {
-        Ok(parts) => (ended, error, parts),
-        Err(reason) => (Ended::GaveUp, Some(reason), Vec::new()),
-    };
+    let Reading {
+        ended,
+        error,
+        after,
+        parts,
+    } = read(verdict, live);
     let reason = error.clone().unwrap_or_default();
-    let delay = delay(number).map(|scheduled| after.unwrap_or(scheduled));
-    let (next, retry_in) = match (ended, delay) {
-        (Ended::Well, _) => (Next::Done, None),
-        (Ended::GaveUp, _) => (Next::Dead { reason }, None),
-        _ if live.spoke() => {
+    let (next, retry_in) = match ended {
+        Ended::Well => (Next::Done, None),
+        Ended::GaveUp => (Next::Dead { reason }, None),
+        Ended::Failed | Ended::TimedOut | Ended::Panicked if live.spoke() => {
             let reason = format!("{reason} (not tried again: a message was already sent)");
             (Next::Dead { reason }, None)
         }
-        (_, None) => (Next::Dead { reason }, None),
-        (_, Some(delay)) => {
-            let at = times.ended_at.after(delay);
-            (Next::Retry { at, reason }, Some(delay))
-        }
+        Ended::Failed | Ended::TimedOut | Ended::Panicked => match delay(number) {
+            None => (Next::Dead { reason }, None),
+            Some(scheduled) => {
+                let delay = after.unwrap_or(scheduled);
+                let at = times.ended_at.after(delay);
+                (Next::Retry { at, reason }, Some(delay))
+            }
+        },
     };
     let attempt = Attempt {
         number,
@@ -101,15 +96,36 @@ fn settlement(push: &StoredPush, next: Next, attempt: Attempt, parts: Vec<Part>)
     }
 }
 
-type Reading = (Ended, Option<String>, Option<Duration>, Vec<Bytes>);
+/// A verdict, as the store's words have it.
+struct Reading {
+    ended: Ended,
+    error: Option<String>,
+    /// The delay that the handler asked for.
+    after: Option<Duration>,
+    parts: Vec<Part>,
+}
 
-fn read(verdict: Verdict) -> Reading {
+fn read(verdict: Verdict, live: &Live) -> Reading {
+    let failed = |ended, error, after| Reading {
+        ended,
+        error: Some(error),
+        after,
+        parts: Vec::new(),
+    };
     match verdict {
-        Verdict::Well(messages) => (Ended::Well, None, None, messages),
-        Verdict::Failed { error, after } => (Ended::Failed, Some(error), after, Vec::new()),
-        Verdict::GaveUp { error } => (Ended::GaveUp, Some(error), None, Vec::new()),
-        Verdict::TimedOut { error } => (Ended::TimedOut, Some(error), None, Vec::new()),
-        Verdict::Panicked { error } => (Ended::Panicked, Some(error), None, Vec::new()),
+        Verdict::Well(messages) => match live.parts(messages) {
+            Some(parts) => Reading {
+                ended: Ended::Well,
+                error: None,
+                after: None,
+                parts,
+            },
+            None => failed(Ended::GaveUp, SendError::TooMany.to_string(), None),
+        },
+        Verdict::Failed { error, after } => failed(Ended::Failed, error, after),
+        Verdict::GaveUp { error } => failed(Ended::GaveUp, error, None),
+        Verdict::TimedOut { error } => failed(Ended::TimedOut, error, None),
+        Verdict::Panicked { error } => failed(Ended::Panicked, error, None),
     }
 }
 

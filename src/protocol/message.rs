@@ -55,6 +55,18 @@ impl From<Text> for Message {
     }
 }
 
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(Text::new(text))
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(Text::new(text))
+    }
+}
+
 /// A text to say. `\n` breaks the line, `<a href="…">` makes a link; nothing else is markup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,6 +1,9 @@
 //! The engine over the real in-memory inbox, with handlers as users write them and a courier in
 //! place of the platform.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
+
+mod chaos;
 mod kit;
 mod lanes;
 mod replies;

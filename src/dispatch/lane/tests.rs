@@ -37,7 +37,7 @@ fn push(id: i64, user: &str) -> StoredPush {
 
 fn drain(lanes: &mut Lanes) -> Vec<i64> {
     let mut ids = Vec::new();
-    while let Some(push) = lanes.next() {
+    while let Some((push, _)) = lanes.next() {
         ids.push(push.id.0);
         lanes.finish(&push);
     }
@@ -50,8 +50,8 @@ fn one_push_of_a_lane_runs_at_a_time_and_lanes_take_turns() {
     for (id, user) in [(1, "a"), (2, "a"), (3, "b"), (4, "b")] {
         assert_eq!(lanes.offer(push(id, user)), None);
     }
-    let first = lanes.next().unwrap();
-    let second = lanes.next().unwrap();
+    let (first, _) = lanes.next().unwrap();
+    let (second, _) = lanes.next().unwrap();
     assert_eq!((first.id.0, second.id.0), (1, 3));
     assert_eq!(lanes.next(), None, "both lanes are busy");
     lanes.finish(&second);
@@ -67,11 +67,12 @@ fn a_held_push_is_the_first_of_its_lane_and_others_pass_by() {
     for (id, user) in [(1, "a"), (2, "a"), (3, "b")] {
         lanes.offer(push(id, user));
     }
-    let held = lanes.next().unwrap();
+    let (held, before) = lanes.next().unwrap();
+    assert_eq!(before, 0);
     let key = lane_of(&held);
     lanes.hold(held);
     assert_eq!(drain(&mut lanes), [3]);
-    lanes.resume(&key);
+    lanes.resume(key);
     assert_eq!(drain(&mut lanes), [1, 2]);
 }
 
@@ -86,10 +87,10 @@ fn a_lane_over_its_cap_puts_aside_and_fetches_when_it_is_empty() {
     lanes.spill_begins(&key);
     assert_eq!(drain(&mut lanes), [1, 2, 3]);
     assert_eq!(lanes.fetch(), None, "the ids are not written yet");
-    lanes.spill_written(&key);
+    lanes.spill_written(key.clone());
     assert_eq!(lanes.fetch(), Some((key.clone(), 3)));
     assert_eq!(lanes.fetch(), None, "once is enough");
-    lanes.refill(&key, 3, vec![push(4, "a"), push(5, "a")]);
+    lanes.refill(key.clone(), 3, vec![push(4, "a"), push(5, "a")]);
     assert_eq!(lanes.offer(push(6, "a")), None, "nothing is aside any more");
     assert_eq!(drain(&mut lanes), [4, 5, 6]);
 }
@@ -151,7 +152,7 @@ impl Play {
     fn step(&mut self, step: Step) {
         match step {
             Step::Read => self.read(),
-            Step::Start => self.running.extend(self.lanes.next()),
+            Step::Start => self.running.extend(self.lanes.next().map(|(push, _)| push)),
             Step::Finish(at) if !self.running.is_empty() => {
                 let push = self.running.swap_remove(at % self.running.len());
                 self.lanes.finish(&push);
@@ -165,13 +166,13 @@ impl Play {
             }
             Step::Resume(at) if !self.held.is_empty() => {
                 let key = self.held.swap_remove(at % self.held.len());
-                self.lanes.resume(&key);
+                self.lanes.resume(key);
             }
             Step::WriteAside => {
                 for (key, id) in self.aside.drain(..) {
                     let user = key.user.as_str().to_owned();
                     self.written.entry(user).or_default().push_back(id.0);
-                    self.lanes.spill_written(&key);
+                    self.lanes.spill_written(key.clone());
                 }
             }
             Step::Fetch => self.fetch(),
@@ -202,7 +203,7 @@ impl Play {
             let ids = self.written.entry(user.clone()).or_default();
             let count = limit.min(ids.len());
             let pushes = ids.drain(..count).map(|id| push(id, &user)).collect();
-            self.lanes.refill(&key, limit, pushes);
+            self.lanes.refill(key.clone(), limit, pushes);
         }
     }
 

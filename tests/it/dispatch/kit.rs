@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, SystemClock};
@@ -33,7 +33,8 @@ pub(crate) fn account() -> AppId {
 pub(crate) struct Platform {
     script: Mutex<VecDeque<Delivery>>,
     delivered: Mutex<Vec<(String, String)>>,
-    pub(crate) gate: Mutex<Option<Arc<Notify>>>,
+    /// While there is one, each answer needs a permit of it.
+    pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
 }
 
 impl Platform {
@@ -71,7 +72,7 @@ impl Courier for Platform {
         let gate = self.gate.lock().unwrap().clone();
         async move {
             if let Some(gate) = gate {
-                gate.notified().await;
+                gate.acquire().await.unwrap().forget();
             }
             answer.unwrap_or(Delivery::Sent { rid: None })
         }
@@ -90,7 +91,7 @@ pub(crate) fn quick() -> Settings {
 
 /// One inbox, as many engines one after another as a test wants.
 pub(crate) struct House {
-    pub(crate) inbox: Arc<MemoryInbox>,
+    pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) platform: Arc<Platform>,
     pub(crate) counters: Arc<Counters>,
     clock: Arc<dyn Clock>,
@@ -105,8 +106,12 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    pub(crate) async fn stop(self) -> Stopped {
+    pub(crate) fn tell_to_stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    pub(crate) async fn stop(self) -> Stopped {
+        self.tell_to_stop();
         within(self.task).await.unwrap().unwrap()
     }
 
@@ -129,8 +134,18 @@ impl House {
 
     pub(crate) fn with(platform: Arc<Platform>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let inbox = MemoryInbox::new(Arc::clone(&clock));
+        Self::over(inbox, platform, clock)
+    }
+
+    /// A house over a store of the test's own.
+    pub(crate) fn over(
+        inbox: Arc<dyn Inbox>,
+        platform: Arc<Platform>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
-            inbox: MemoryInbox::new(Arc::clone(&clock)),
+            inbox,
             platform,
             counters: Arc::default(),
             clock,
@@ -144,10 +159,9 @@ impl House {
         state: S,
         settings: Settings,
     ) -> Open {
-        let inbox: Arc<dyn Inbox> = self.inbox.clone();
         let courier: Arc<dyn Courier> = self.platform.clone();
         let engine = Engine::new(EngineParts {
-            inbox,
+            inbox: Arc::clone(&self.inbox),
             courier,
             routes: router.with_state(state).unwrap(),
             clock: Arc::clone(&self.clock),
@@ -218,7 +232,7 @@ impl House {
         .await
     }
 
-    /// Waits until nothing is open and all parts have their verdict.
+    /// Waits until every push has its outcome. What they say may still be on its way: a clean stop waits for it.
     pub(crate) async fn settled(&self) {
         eventually(async || {
             let pushes = self.inbox.list(Default::default()).await.unwrap();

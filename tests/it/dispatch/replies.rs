@@ -1,14 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use wxhook::api::Delivery;
 use wxhook::dispatch::{Content, Error, Reply, Router, SendError, Settings, State};
 use wxhook::metric::Counter;
-use wxhook::protocol::message::Text;
 use wxhook::store::{Ended, PartState, PushState, Story};
 
-use super::kit::{House, Platform, eventually, quick};
+use super::kit::{House, LONG, Platform, eventually, quick};
 
 fn parts(story: &Story) -> Vec<(u32, PartState, Option<&str>)> {
     let parts = story.parts.iter();
@@ -143,40 +142,26 @@ async fn a_message_that_could_not_be_sent_for_long_is_refused_with_the_reason() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_users_next_push_waits_until_the_answer_to_the_first_is_delivered() {
     let house = House::new();
-    let gate = Arc::new(Notify::new());
+    let gate = Arc::new(Semaphore::new(0));
     *house.platform.gate.lock().unwrap() = Some(Arc::clone(&gate));
-    let open = house.engine(
-        Router::<()>::new().fallback(async |Content(text): Content| text),
-        (),
-        quick(),
-    );
+    let echo = async |Content(text): Content| text;
+    let open = house.engine(Router::<()>::new().fallback(echo), (), quick());
     house.text("a", "1").await;
     let second = house.text("a", "2").await;
     let other = house.text("b", "3").await;
     house.until(other, PushState::Done).await;
     eventually(async || (house.platform.calls().len() == 2).then_some(())).await;
     assert_eq!(house.story(second).await.push.state, PushState::Pending);
-    for _ in 0..3 {
-        gate.notify_one();
-        tokio::task::yield_now().await;
-    }
-    eventually(async || {
-        gate.notify_one();
-        (house.platform.texts("a") == ["1", "2"]).then_some(())
-    })
-    .await;
-    gate.notify_one();
+    gate.add_permits(3);
     house.settled().await;
-    *house.platform.gate.lock().unwrap() = None;
-    gate.notify_waiters();
-    gate.notify_one();
-    open.stop().await;
+    assert!(open.stop().await.clean);
+    assert_eq!(house.platform.texts("a"), ["1", "2"]);
 }
 
 /// Sends two messages while it runs, then does as the text says.
 async fn talk(Content(text): Content, reply: Reply) -> Result<&'static str, Error> {
-    reply.send(Text::new("first")).await?;
-    reply.send(Text::new("second")).await?;
+    reply.send("first").await?;
+    reply.send("second").await?;
     match text.as_str() {
         "fail" => Err(Error::new("the shop closed")),
         _ => Ok("last"),
@@ -213,7 +198,7 @@ type Answers = Arc<std::sync::Mutex<Vec<String>>>;
 
 async fn ask(reply: Reply, State(answers): State<Answers>) {
     for text in ["a", "b", ""] {
-        let answer = match reply.send(Text::new(text)).await {
+        let answer = match reply.send(text).await {
             Ok(()) => "sent".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -239,18 +224,30 @@ async fn a_handler_learns_what_became_of_each_message_it_sent() {
     );
 }
 
+/// Tells when it is dropped.
+struct Alive(std::sync::mpsc::Sender<()>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.send(()).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_send_that_its_handler_dropped_is_finished_and_recorded_and_nothing_follows_it() {
     let house = House::new();
-    let gate = Arc::new(Notify::new());
+    let gate = Arc::new(Semaphore::new(0));
     *house.platform.gate.lock().unwrap() = Some(Arc::clone(&gate));
+    let (dropping, dropped) = std::sync::mpsc::channel();
     let late = Arc::new(std::sync::Mutex::new(None::<Reply>));
     let kept = Arc::clone(&late);
     let hurry = move |reply: Reply| {
-        let kept = Arc::clone(&kept);
+        let alive = Alive(dropping.clone());
+        *kept.lock().unwrap() = Some(reply.clone());
         async move {
-            *kept.lock().unwrap() = Some(reply.clone());
-            reply.send(Text::new("slow")).await
+            let sent = reply.send("slow").await;
+            drop(alive);
+            sent
         }
     };
     let settings = Settings {
@@ -259,12 +256,11 @@ async fn a_send_that_its_handler_dropped_is_finished_and_recorded_and_nothing_fo
     };
     let open = house.engine(Router::<()>::new().fallback(hurry), (), settings);
     let id = house.text("a", "go").await;
-    eventually(async || (house.platform.calls().len() == 1).then_some(())).await;
-    let reply = late.lock().unwrap().clone().unwrap();
-    let waiting = tokio::spawn(async move { reply.send(Text::new("late")).await });
     // The attempt ends by its time-out while the platform has not answered.
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    gate.notify_one();
+    dropped.recv_timeout(LONG).unwrap();
+    let reply = late.lock().unwrap().clone().unwrap();
+    let waiting = tokio::spawn(async move { reply.send("late").await });
+    gate.add_permits(1);
     let story = house.until(id, PushState::Dead).await;
     assert_eq!(story.attempts[0].1.ended, Ended::TimedOut);
     assert!(matches!(waiting.await.unwrap(), Err(SendError::Ended)));

@@ -1,13 +1,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::{Content, Reply, Router, State};
 use wxhook::metric::Counter;
-use wxhook::protocol::message::Text;
+use wxhook::store::embedded::{Embedded, Settings};
 use wxhook::store::{Ended, Inbox, PartState, PushState};
 
-use super::kit::{House, eventually, quick};
+use super::kit::{House, Platform, eventually, quick};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pushes_that_waited_or_ran_when_a_process_ended_run_in_the_next_one() {
@@ -38,8 +39,7 @@ async fn pushes_that_waited_or_ran_when_a_process_ended_run_in_the_next_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_left_unsent_go_out_before_their_users_next_push_runs() {
     let house = House::new();
-    let gate = Arc::new(Notify::new());
-    *house.platform.gate.lock().unwrap() = Some(gate);
+    *house.platform.gate.lock().unwrap() = Some(Arc::new(Semaphore::new(0)));
     let three = async |Content(text): Content| -> Vec<String> {
         (1..=3).map(|part| format!("{text}.{part}")).collect()
     };
@@ -64,12 +64,12 @@ async fn messages_left_unsent_go_out_before_their_users_next_push_runs() {
 
 async fn twice(reply: Reply, State((runs, gate)): State<(Arc<AtomicU32>, Arc<Notify>)>) {
     let run = runs.fetch_add(1, Ordering::SeqCst);
-    reply.send(Text::new("first")).await.unwrap();
+    reply.send("first").await.unwrap();
     if run == 0 {
         gate.notify_one();
         std::future::pending::<()>().await;
     }
-    reply.send(Text::new("second")).await.unwrap();
+    reply.send("second").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,4 +122,40 @@ async fn an_engine_whose_store_is_closed_ends_with_an_error() {
         error.to_string(),
         "the engine cannot go on: the store is closed"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_disk_a_crash_leaves_what_was_being_sent_unknown_and_the_rest_is_said_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let open_store =
+        || Embedded::open(Settings::new(directory.path()), Arc::clone(&clock)).unwrap();
+    let platform = Platform::scripted([]);
+    *platform.gate.lock().unwrap() = Some(Arc::new(Semaphore::new(0)));
+    let two = async |Content(text): Content| -> Vec<String> {
+        (1..=2).map(|part| format!("{text}.{part}")).collect()
+    };
+
+    let store = open_store();
+    let house = House::over(store.clone(), Arc::clone(&platform), Arc::clone(&clock));
+    let open = house.engine(Router::<()>::new().fallback(two), (), quick());
+    let first = house.text("a", "1").await;
+    let second = house.text("a", "2").await;
+    eventually(async || (platform.calls().len() == 1).then_some(())).await;
+    open.kill().await;
+    drop(house);
+    store.crash();
+    drop(store);
+
+    *platform.gate.lock().unwrap() = None;
+    let store = open_store();
+    let house = House::over(store.clone(), Arc::clone(&platform), clock);
+    let open = house.engine(Router::<()>::new().fallback(two), (), quick());
+    house.until(second, PushState::Done).await;
+    assert!(open.stop().await.clean);
+    assert_eq!(platform.texts("a"), ["1.1", "1.2", "2.1", "2.2"]);
+    let states = house.story(first).await.parts.into_iter();
+    let states: Vec<_> = states.map(|part| part.state).collect();
+    assert_eq!(states, [PartState::Unknown, PartState::Sent]);
+    store.close().await;
 }

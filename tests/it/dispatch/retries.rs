@@ -48,8 +48,8 @@ async fn a_failed_push_is_tried_again_before_its_users_next_one() {
     let first_attempt = &story.attempts[0].1;
     assert_eq!(first_attempt.error.as_deref(), Some("failure 1"));
     assert_eq!(first_attempt.route, "fallback");
-    assert_eq!(house.platform.calls(), ["a: after 2", "a: after 3"]);
     assert!(open.stop().await.clean);
+    assert_eq!(house.platform.calls(), ["a: after 2", "a: after 3"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,8 +71,8 @@ async fn a_retry_beyond_the_hold_lets_the_users_next_push_pass() {
     house.until(second, PushState::Done).await;
     assert_eq!(house.story(first).await.push.state, PushState::Retry);
     house.until(first, PushState::Done).await;
-    assert_eq!(house.platform.calls(), ["a: after 1", "a: after 2"]);
     assert!(open.stop().await.clean);
+    assert_eq!(house.platform.calls(), ["a: after 1", "a: after 2"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,8 +93,8 @@ async fn a_push_that_keeps_failing_is_dead_after_its_schedule_and_can_be_replaye
     open.replays.replay(id).await.unwrap();
     let story = house.until(id, PushState::Done).await;
     assert_eq!(story.push.run, 2);
-    assert_eq!(house.platform.texts("a"), ["after 4"]);
     assert!(open.stop().await.clean);
+    assert_eq!(house.platform.texts("a"), ["after 4"]);
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,7 +140,7 @@ async fn each_way_of_failing_is_recorded_with_its_reason_and_harms_nobody_else()
         (
             "too long",
             Ended::GaveUp,
-            "the reply cannot be sent: the text has 3000 bytes; at most 2048 are allowed",
+            "the message cannot be sent: the text has 3000 bytes; at most 2048 are allowed",
         ),
         (
             "查999",
@@ -155,8 +155,8 @@ async fn each_way_of_failing_is_recorded_with_its_reason_and_harms_nobody_else()
     }
     let id = house.text("b", "hello").await;
     house.until(id, PushState::Done).await;
-    assert_eq!(house.platform.calls(), ["b: hello"]);
     assert!(open.stop().await.clean);
+    assert_eq!(house.platform.calls(), ["b: hello"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
