@@ -47,8 +47,8 @@ pub mod transport;
 
 pub use cli::main;
 pub use dispatch::{
-    Attempts, Captures, Content, Deadline, Error, FromPush, Handler, IntoReply, Reply, Router,
-    State, pattern,
+    Attempts, Captures, Content, Context, Deadline, Error, FromPush, Handler, IntoReply, Rejection,
+    Reply, Router, Routes, SendError, State, pattern,
 };
 pub use id::{AppId, OpenId};
 pub use protocol::message::Text;

@@ -104,7 +104,7 @@ impl Outbox {
     pub(crate) async fn say(&self, part: Part) -> Result<(PartVerdict, Record), StoreError> {
         let permit = self.permit().await;
         self.inbox.mark_sending(part.clone()).await?;
-        let verdict = self.hand_over(&part, permit).await;
+        let verdict = self.hand_over(&part, permit).await?;
         let record = self.record(verdict.clone()).await;
         Ok((verdict, record))
     }
@@ -157,7 +157,7 @@ impl Outbox {
         if part.state != PartState::Sending {
             self.inbox.mark_sending(part.clone()).await?;
         }
-        Ok(self.hand_over(part, permit).await)
+        self.hand_over(part, permit).await
     }
 
     /// Begins the commit of a verdict: it is on its way before the next part leaves.
@@ -175,8 +175,13 @@ impl Outbox {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Hands a part that is *sending* over, with pauses as long as it surely was not sent.
-    async fn hand_over(&self, part: &Part, permit: Option<OwnedSemaphorePermit>) -> PartVerdict {
+    /// Hands a part that is *sending* over, with pauses as long as it surely was not sent. During a pause
+    /// it is *waiting*: if the process ends then, the next one sends it.
+    async fn hand_over(
+        &self,
+        part: &Part,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<PartVerdict, StoreError> {
         let began = self.clock.monotonic();
         let mut permit = permit;
         let mut pause = FIRST_PAUSE;
@@ -184,13 +189,23 @@ impl Outbox {
             let delivery = self.attempt(part).await;
             let waited = self.clock.monotonic().saturating_sub(began);
             if !matches!(delivery, Delivery::NotSent { .. }) || waited + pause > self.patience {
-                return self.judge(part, delivery);
+                return Ok(self.judge(part, delivery));
             }
+            let put_back = self.inbox.record(PartVerdict {
+                key: part.key,
+                state: PartState::Waiting,
+                error_code: None,
+                rid: None,
+                detail: None,
+                at: self.clock.now(),
+            });
             // Others may send meanwhile.
             drop(permit.take());
-            tokio::time::sleep(pause).await;
+            let (put_back, ()) = tokio::join!(put_back, tokio::time::sleep(pause));
+            put_back?;
             pause = (pause * 2).min(LONGEST_PAUSE);
             permit = self.permit().await;
+            self.inbox.mark_sending(part.clone()).await?;
         }
     }
 

@@ -140,6 +140,34 @@ async fn a_message_that_could_not_be_sent_for_long_is_refused_with_the_reason() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_surely_was_not_sent_is_sent_by_the_next_process() {
+    let down = Delivery::NotSent {
+        reason: "no connection".to_owned(),
+        code: None,
+    };
+    let house = House::with(Platform::scripted([down]));
+    let routes = || Router::<()>::new().fallback(async || "hello");
+    let open = house.engine(routes(), (), quick());
+    let id = house.text("a", "go").await;
+    eventually(async || {
+        let story = house.story(id).await;
+        (parts(&story) == [(0, PartState::Waiting, None)]).then_some(())
+    })
+    .await;
+    open.kill().await;
+    assert_eq!(house.platform.calls().len(), 1);
+
+    let open = house.engine(routes(), (), quick());
+    eventually(async || {
+        let story = house.story(id).await;
+        (parts(&story) == [(0, PartState::Sent, None)]).then_some(())
+    })
+    .await;
+    assert!(open.stop().await.clean);
+    assert_eq!(house.platform.texts("a"), ["hello", "hello"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_users_next_push_waits_until_the_answer_to_the_first_is_delivered() {
     let house = House::new();
     let gate = Arc::new(Semaphore::new(0));
