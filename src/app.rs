@@ -16,10 +16,10 @@ use tokio::sync::watch;
 
 use crate::api::{Api, ApiParts, Delivery};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AccountSettings, Config, StoreKind};
-use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Routes, Stopped};
-use crate::http::admin::Admin;
-use crate::http::webhook::{Account, Webhook};
+use crate::config::{AccountSettings, ComponentSettings, Config, StoreKind};
+use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Replays, Routes, Stopped};
+use crate::http::admin::{Admin, AdminParts};
+use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
 use crate::id::AppId;
 use crate::metric::Counters;
@@ -34,6 +34,7 @@ mod admin_key;
 pub mod logging;
 mod signals;
 
+pub(crate) use admin_key::find as find_admin_key;
 pub(crate) use signals::Signals;
 
 /// How the server ended.
@@ -121,8 +122,17 @@ fn make_webhook(
         name: name.clone(),
         credentials: account.credentials.clone(),
         paths: account.paths.clone(),
+        role: Role::Account,
     };
-    let accounts = config.accounts.iter().map(served).collect();
+    let component = |(name, component): (&String, &ComponentSettings)| Account {
+        name: name.clone(),
+        credentials: component.credentials.clone(),
+        paths: vec![format!("/component/{name}")],
+        role: Role::Component,
+    };
+    let accounts = config.accounts.iter().map(served);
+    let accounts = accounts.chain(config.components.iter().map(component));
+    let accounts = accounts.collect();
     let (inbox, clock) = (Arc::clone(inbox), Arc::clone(clock));
     Arc::new(Webhook::new(accounts, &config.http, inbox, clock, counters))
 }
@@ -169,6 +179,7 @@ fn make_courier(
 /// The engine's task, and the two ends of its life.
 #[derive(Debug)]
 struct EngineTask {
+    replays: Replays,
     stop: watch::Sender<bool>,
     done: tokio::task::JoinHandle<Result<Stopped, EngineError>>,
 }
@@ -191,9 +202,14 @@ fn start_engine(
         settings: config.dispatch.clone(),
     });
     let engine = engine?;
+    let replays = engine.replays();
     let (stop, stopped) = watch::channel(false);
     let done = runtime.spawn(engine.run(stopped));
-    Ok(EngineTask { stop, done })
+    Ok(EngineTask {
+        replays,
+        stop,
+        done,
+    })
 }
 
 /// What an operator wants to see in the first lines of a log.
@@ -206,6 +222,14 @@ fn announce(config: &Config, server: &Server) {
             paths = account.paths.join(" "),
             replies = account.app_secret.is_some(),
             "An account is served."
+        );
+    }
+    for (name, component) in &config.components {
+        tracing::info!(
+            component = %name,
+            app_id = %component.credentials.app_id(),
+            path = format!("/component/{name}"),
+            "A third-party platform's pushes are received."
         );
     }
     tracing::info!(
@@ -236,7 +260,12 @@ impl Server {
             .build()
             .map_err(system("starting the engine"))?;
         let engine = start_engine(&config, routes, &inbox, &clock, &counters, &runtime)?;
-        let admin = Arc::new(Admin::new(Arc::clone(&inbox), Arc::clone(&counters), key));
+        let admin = Arc::new(Admin::new(AdminParts {
+            inbox: Arc::clone(&inbox),
+            counters: Arc::clone(&counters),
+            replays: engine.replays.clone(),
+            key,
+        }));
         let webhook = make_webhook(&config, &inbox, &clock, counters);
         let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
         let server = Self {

@@ -12,6 +12,8 @@ use crate::dispatch::Router;
 use crate::simulator::handle::DevHandle;
 use crate::simulator::pusher::Identity;
 
+mod admin;
+mod component;
 mod config_check;
 mod dead;
 mod decode;
@@ -20,6 +22,7 @@ mod healthcheck;
 mod inbox;
 mod output;
 mod record;
+mod replay;
 mod serve;
 pub mod simulate;
 
@@ -55,6 +58,9 @@ enum Command {
     /// Look at the pushes that were given up
     #[command(subcommand)]
     Dead(dead::DeadCommand),
+    /// Look at what third-party platforms (第三方平台) were sent
+    #[command(subcommand)]
+    Component(component::ComponentCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -88,6 +94,7 @@ where
         Command::Decode(args) => decode::run(&args, config),
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
+        Command::Component(command) => component::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };

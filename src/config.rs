@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod account;
+mod component;
 mod environment;
 mod raw;
 mod rooms;
 mod value;
 
 pub use account::AccountSettings;
+pub use component::ComponentSettings;
 pub use raw::{Fault, Faults, Origin};
 
 use crate::secret::AdminKey;
@@ -112,6 +114,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The accounts, by name.
     pub accounts: BTreeMap<String, AccountSettings>,
+    /// The third-party platforms, by name.
+    pub components: BTreeMap<String, ComponentSettings>,
 }
 
 /// What a command needs of the configuration.

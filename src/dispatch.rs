@@ -55,18 +55,20 @@ mod lane;
 mod live;
 mod machine;
 mod outbox;
+mod replay;
 mod router;
 mod runtime;
 mod settle;
 mod slots;
 
 pub use attempt::{Attempts, ScheduleError};
-pub use engine::{Engine, EngineError, EngineParts, Replays, Stopped};
+pub use engine::{Engine, EngineError, EngineParts, Stopped};
 pub use error::Error;
 pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
 pub use handler::{Called, Handler, IntoReply};
 pub use live::{Reply, SendError};
 pub use outbox::Courier;
+pub use replay::{ReplayError, Replays};
 pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
 
 /// Handlers that run at the same time.

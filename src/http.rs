@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub mod admin;
+mod component;
 mod door;
 pub mod freshness;
 mod rejection;

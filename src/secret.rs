@@ -29,6 +29,14 @@ macro_rules! secret_text {
             }
         }
 
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.matches(&other.0)
+            }
+        }
+
+        impl Eq for $name {}
+
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "{}({} bytes, redacted)", stringify!($name), self.0.len())
@@ -52,6 +60,10 @@ secret_text! {
 secret_text! {
     /// The bearer key of the admin listener.
     AdminKey
+}
+secret_text! {
+    /// A component_verify_ticket, with which a third-party platform asks for its own access token.
+    VerifyTicket
 }
 
 /// The AES key behind an EncodingAESKey: 32 bytes, of which the first 16 are the initialisation vector too.

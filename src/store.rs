@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::clock::Timestamp;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
+use crate::secret::VerifyTicket;
 
 pub mod embedded;
 pub mod memory;
@@ -98,6 +99,23 @@ pub struct NewPush {
     pub verified: &'static str,
     /// Why it could not be read, for [`Kind::Malformed`].
     pub malformed: Option<String>,
+    /// The ticket that it brings, for the notice that does: kept in the same commit.
+    pub ticket: Option<ComponentTicket>,
+}
+
+/// A third-party platform's component_verify_ticket, valid for 12 hours.
+///
+/// Source: the page component_verify_ticket of the official documentation, read 2026-11.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentTicket {
+    /// The component's AppID.
+    pub component: AppId,
+    /// The ticket.
+    pub ticket: VerifyTicket,
+    /// When the platform made it. An older one never replaces a newer one.
+    pub created_at: Timestamp,
+    /// When it came here.
+    pub received_at: Timestamp,
 }
 
 /// A push as the store holds it.
@@ -484,6 +502,12 @@ impl StoreError {
         ))
     }
 
+    fn not_rereadable(push: PushId) -> Self {
+        Self::conflict(format_args!(
+            "push {push} is not malformed, or cannot be read still"
+        ))
+    }
+
     fn no_part(key: &PartKey) -> Self {
         Self::conflict(format_args!("there is no part {key}"))
     }
@@ -572,6 +596,21 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     /// Handles a *dead* or *done* push again: *pending*, run + 1, ordinals anew. Synced. Whoever reads
     /// [`Inbox::pending`] by a cursor has passed it long ago, and must be told.
     fn replay(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Handles a *malformed* push that can be read now, after an upgrade: *pending*, of this kind and
+    /// in this user's order. Synced.
+    fn reread(
+        &self,
+        push: PushId,
+        kind: Kind,
+        user: OpenId,
+    ) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// The newest ticket of a component.
+    fn component_ticket(
+        &self,
+        component: AppId,
+    ) -> BoxFuture<'_, Result<Option<ComponentTicket>, StoreError>>;
 
     /// Lists pushes, oldest first.
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>>;

@@ -13,22 +13,29 @@ const ADMIN_KEY_FILE: &str = "admin.key";
 /// Random bytes of a made key; written as twice as many hex digits.
 const KEY_BYTES: usize = 32;
 
-/// The configured key, else the kept one, else a new one that is kept (readable by the owner only).
+/// The configured key, else the one that a server has kept in the data directory.
+pub(crate) fn find(config: &Config) -> io::Result<Option<AdminKey>> {
+    if config.admin_key.is_some() {
+        return Ok(config.admin_key.clone());
+    }
+    match fs::read_to_string(config.store.data_dir.join(ADMIN_KEY_FILE)) {
+        Ok(text) if text.trim().is_empty() => Ok(None),
+        Ok(text) => Ok(Some(AdminKey::new(text.trim()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The key, or a new one, which is kept (readable by the owner only) where pushes are.
 pub(super) fn find_or_make(config: &Config) -> io::Result<AdminKey> {
-    if let Some(key) = &config.admin_key {
-        return Ok(key.clone());
-    }
-    if config.store_kind == StoreKind::Memory {
-        return make();
-    }
-    let path = config.store.data_dir.join(ADMIN_KEY_FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) if !text.trim().is_empty() => return Ok(AdminKey::new(text.trim())),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+    if let Some(key) = find(config)? {
+        return Ok(key);
     }
     let key = make()?;
+    if config.store_kind == StoreKind::Memory {
+        return Ok(key);
+    }
+    let path = config.store.data_dir.join(ADMIN_KEY_FILE);
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Failure, line, local_time};
 use super::record::{stored_json, story_json};
+use super::replay::{self, ReplayArgs};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::{Config, StoreKind};
 use crate::id::{OpenId, PushId};
@@ -21,6 +22,8 @@ pub(super) enum InboxCommand {
     List(ListArgs),
     /// Show one push: how it was verified, its attempts, its reply parts
     Show(ShowArgs),
+    /// Handle a push again: a dead one, a malformed one after an upgrade, with --force a handled one
+    Replay(ReplayArgs),
 }
 
 /// Which pushes, and how they are printed.
@@ -78,9 +81,10 @@ impl StateName {
 }
 
 pub(super) fn run(command: &InboxCommand, config: Option<&Path>) -> Result<ExitCode, Failure> {
-    let view = open_view(&super::load_for_reading(config)?)?;
+    let config = super::load_for_reading(config)?;
     match command {
         InboxCommand::List(args) => {
+            let view = open_view(&config)?;
             let state = if args.malformed {
                 Some(PushState::Malformed)
             } else {
@@ -95,7 +99,8 @@ pub(super) fn run(command: &InboxCommand, config: Option<&Path>) -> Result<ExitC
             };
             print_list(&view, &filter, args.json)?;
         }
-        InboxCommand::Show(args) => show(&view, args)?,
+        InboxCommand::Show(args) => show(&open_view(&config)?, args)?,
+        InboxCommand::Replay(args) => replay::run(args, &config)?,
     }
     Ok(ExitCode::SUCCESS)
 }

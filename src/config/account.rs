@@ -79,7 +79,7 @@ fn skip(reader: &mut Reader, name: &str) {
 
 fn read(reader: &mut Reader, name: &str, single: bool) -> Option<AccountSettings> {
     let key = |field: &str| format!("accounts.{name}.{field}");
-    check_name(reader, name);
+    check_name(reader, "accounts", name);
     let app_id = reader.text(&key("app_id"), app_id);
     let app_secret = reader.secret(&key("app_secret"), |text| Ok(AppSecret::new(text)));
     let token = reader.secret(&key("token"), push_token);
@@ -125,21 +125,21 @@ fn read(reader: &mut Reader, name: &str, single: bool) -> Option<AccountSettings
 }
 
 /// Names are path segments and words of the log.
-fn check_name(reader: &mut Reader, name: &str) {
+pub(super) fn check_name(reader: &mut Reader, section: &str, name: &str) {
     let fits = (1..=32).contains(&name.len())
         && name
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !fits {
         reader.fault(
-            &format!("accounts.{name}"),
-            "is not a name for an account",
+            &format!("{section}.{name}"),
+            "is not a name",
             "use 1 to 32 of a-z, 0-9 and -",
         );
     }
 }
 
-fn app_id(text: &str) -> Result<AppId, Problem> {
+pub(super) fn app_id(text: &str) -> Result<AppId, Problem> {
     let remedy = "copy the AppID of the console: wx and 16 digits or letters a-f";
     if text.trim().is_empty() {
         return Err(Problem::new(
@@ -151,7 +151,7 @@ fn app_id(text: &str) -> Result<AppId, Problem> {
 }
 
 /// Source: the console accepts 3 to 32 letters and digits.
-fn push_token(text: &str) -> Result<PushToken, Problem> {
+pub(super) fn push_token(text: &str) -> Result<PushToken, Problem> {
     let fits = (3..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     if fits {
         Ok(PushToken::new(text))
@@ -163,7 +163,7 @@ fn push_token(text: &str) -> Result<PushToken, Problem> {
     }
 }
 
-fn aes_key(text: &str) -> Result<AesKey, Problem> {
+pub(super) fn aes_key(text: &str) -> Result<AesKey, Problem> {
     envelope::decode_key(text).map_err(|error| {
         Problem::new(
             error.to_string(),
@@ -177,12 +177,9 @@ fn mode(text: &str) -> Result<Option<Mode>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
-    Mode::parse(text).map(Some).map_err(|error| {
-        Problem::new(
-            error.to_string(),
-            "write plain (明文), compatible (兼容) or secure (安全), as the console says",
-        )
-    })
+    Mode::parse(text)
+        .map(Some)
+        .map_err(|error| Problem::new(error.to_string(), "choose the one that the console says"))
 }
 
 fn own_path(text: &str) -> Result<Option<String>, Problem> {

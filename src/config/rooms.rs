@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::raw::Reader;
 use super::value::{self, Problem};
-use super::{Config, LogFormat, Needs, StoreKind, account};
+use super::{Config, LogFormat, Needs, StoreKind, account, component};
 use crate::dispatch::Attempts;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
@@ -24,6 +24,12 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     let token_store = reader.text("token.store", token_store);
     let log_filter = reader.text("log.filter", |text| Ok(text.to_owned()));
     let log_format = reader.text("log.format", log_format);
+    let components = component::read_all(reader);
+    let needs = match &components {
+        Some(components) if components.is_empty() => needs,
+        // A server for a third-party platform needs no account of its own.
+        _ => Needs::NoAccount,
+    };
     let accounts = account::read_all(reader, needs);
     let http = http?;
     if let Some(store) = &store
@@ -49,6 +55,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         log_filter: log_filter?,
         log_format: log_format?,
         accounts: BTreeMap::from_iter(accounts?),
+        components: BTreeMap::from_iter(components?),
     })
 }
 

@@ -14,6 +14,7 @@ use crate::dispatch::Settings;
 use crate::dispatch::attempt::Finished;
 use crate::dispatch::machine::{Event, Machine, Spoken};
 use crate::dispatch::outbox::Courier;
+use crate::dispatch::replay::Replays;
 use crate::dispatch::router::Routes;
 use crate::dispatch::runtime::{HandlerRuntime, Staffing};
 use crate::id::PushId;
@@ -70,26 +71,6 @@ pub struct Engine {
     replays: (mpsc::Sender<PushId>, mpsc::Receiver<PushId>),
 }
 
-/// Has pushes handled again.
-#[derive(Debug, Clone)]
-pub struct Replays {
-    inbox: Arc<dyn Inbox>,
-    sender: mpsc::Sender<PushId>,
-}
-
-impl Replays {
-    /// Makes a *dead* or *done* push *pending* again, and tells the engine.
-    ///
-    /// # Errors
-    /// As [`Inbox::replay`].
-    pub async fn replay(&self, push: PushId) -> Result<(), StoreError> {
-        self.inbox.replay(push).await?;
-        // An engine that has stopped finds it at the next start.
-        let _ = self.sender.send(push).await;
-        Ok(())
-    }
-}
-
 /// Replays on their way to the engine.
 const REPLAYS: usize = 64;
 /// Outcomes, events and deliveries taken in before the engine looks around again.
@@ -120,10 +101,7 @@ impl Engine {
 
     /// The way to have pushes handled again while the engine runs.
     pub fn replays(&self) -> Replays {
-        Replays {
-            inbox: Arc::clone(&self.parts.inbox),
-            sender: self.replays.0.clone(),
-        }
+        Replays::new(Arc::clone(&self.parts.inbox), self.replays.0.clone())
     }
 
     /// Runs until `stop` becomes true or its sender is gone, then waits for what is under way, at

@@ -8,26 +8,37 @@ use actix_web::http::header::{ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
+use crate::dispatch::{ReplayError, Replays};
+use crate::id::PushId;
 use crate::metric::{Counter, Counters};
 use crate::secret::AdminKey;
-use crate::store::{Health, Inbox};
+use crate::store::{Health, Inbox, StoreError};
 
-/// What the admin listener needs.
+/// What the admin listener is made of.
+#[derive(Debug)]
+pub struct AdminParts {
+    /// Whose health it tells.
+    pub inbox: Arc<dyn Inbox>,
+    /// What it has counted.
+    pub counters: Arc<Counters>,
+    /// How pushes are handled again.
+    pub replays: Replays,
+    /// What `/v1` asks for.
+    pub key: AdminKey,
+}
+
+/// Answers operators and probes.
 #[derive(Debug)]
 pub struct Admin {
-    inbox: Arc<dyn Inbox>,
-    counters: Arc<Counters>,
-    key: AdminKey,
+    parts: AdminParts,
     stopping: AtomicBool,
 }
 
 impl Admin {
-    /// Answers for this store; `/v1` asks for this key.
-    pub fn new(inbox: Arc<dyn Inbox>, counters: Arc<Counters>, key: AdminKey) -> Self {
+    /// Puts the parts together.
+    pub fn new(parts: AdminParts) -> Self {
         Self {
-            inbox,
-            counters,
-            key,
+            parts,
             stopping: AtomicBool::new(false),
         }
     }
@@ -38,22 +49,49 @@ impl Admin {
     }
 
     /// Answers one request.
-    pub(super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        if request.method() != Method::GET {
-            return HttpResponse::MethodNotAllowed()
+    pub(super) async fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let segments: Vec<&str> = request.path().split('/').skip(1).collect();
+        let is_read = request.method() == Method::GET;
+        match (is_read, segments.as_slice()) {
+            (true, ["healthz"]) => HttpResponse::Ok().content_type("text/plain").body("ok\n"),
+            (true, ["readyz"]) => self.ready(),
+            (_, ["v1", ..]) if !self.may(request) => HttpResponse::Unauthorized()
+                .insert_header((WWW_AUTHENTICATE, "Bearer"))
+                .body("send the admin key as: Authorization: Bearer KEY\n"),
+            (true, ["v1", "counters"]) => HttpResponse::Ok().json(self.counted()),
+            (false, ["v1", "inbox", id, "replay"]) if request.method() == Method::POST => {
+                self.replay(id, request.query_string() == "force=true")
+                    .await
+            }
+            (false, ["healthz" | "readyz" | "v1", ..]) => HttpResponse::MethodNotAllowed()
                 .insert_header((ALLOW, "GET"))
-                .finish();
-        }
-        match request.path() {
-            "/healthz" => HttpResponse::Ok().content_type("text/plain").body("ok\n"),
-            "/readyz" => self.ready(),
-            path if path.starts_with("/v1/") => self.protected(request, path),
+                .finish(),
             _ => HttpResponse::NotFound().finish(),
         }
     }
 
+    /// Has a push handled again; the body says why not.
+    async fn replay(&self, id: &str, force: bool) -> HttpResponse {
+        let Ok(id) = id.parse() else {
+            return HttpResponse::NotFound().body("an id is a number\n");
+        };
+        let replayed = self.parts.replays.replay(PushId(id), force).await;
+        let Err(error) = replayed else {
+            tracing::info!(push_id = id, force, "An operator has a push handled again.");
+            return HttpResponse::Ok().body("pending\n");
+        };
+        let mut refused = match &error {
+            ReplayError::Missing(_) => HttpResponse::NotFound(),
+            ReplayError::Store(StoreError::Conflict(_))
+            | ReplayError::Handled(_)
+            | ReplayError::Unreadable { .. } => HttpResponse::Conflict(),
+            _ => HttpResponse::ServiceUnavailable(),
+        };
+        refused.body(format!("{error}\n"))
+    }
+
     fn ready(&self) -> HttpResponse {
-        let health = self.inbox.health().borrow().clone();
+        let health = self.parts.inbox.health().borrow().clone();
         let obstacle = match health {
             _ if self.stopping.load(Ordering::Relaxed) => Some("the server is stopping".to_owned()),
             Health::Ready => None,
@@ -61,7 +99,7 @@ impl Admin {
             Health::Poisoned(reason) => Some(format!("the store is poisoned: {reason}")),
             Health::Closed => Some("the store is closed".to_owned()),
         };
-        let durability = self.inbox.durability();
+        let durability = self.parts.inbox.durability();
         let body =
             json!({ "ready": obstacle.is_none(), "obstacle": obstacle, "durability": durability });
         match obstacle {
@@ -70,23 +108,11 @@ impl Admin {
         }
     }
 
-    fn protected(&self, request: &HttpRequest, path: &str) -> HttpResponse {
-        if !self.may(request) {
-            return HttpResponse::Unauthorized()
-                .insert_header((WWW_AUTHENTICATE, "Bearer"))
-                .json(json!({ "error": "send the admin key as: Authorization: Bearer KEY" }));
-        }
-        match path {
-            "/v1/counters" => HttpResponse::Ok().json(self.counted()),
-            _ => HttpResponse::NotFound().finish(),
-        }
-    }
-
     fn counted(&self) -> Value {
         let entry = |counter: &Counter| {
             (
                 counter.name().to_owned(),
-                Value::from(self.counters.value(*counter)),
+                Value::from(self.parts.counters.value(*counter)),
             )
         };
         Value::Object(Counter::ALL.iter().map(entry).collect::<Map<_, _>>())
@@ -106,6 +132,6 @@ impl Admin {
             || host.parse::<std::net::IpAddr>().is_ok()
             || host.split(':').next() == Some("localhost");
         let claimed = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        addressed && claimed.is_some_and(|claimed| self.key.matches(claimed))
+        addressed && claimed.is_some_and(|claimed| self.parts.key.matches(claimed))
     }
 }

@@ -168,7 +168,7 @@ fn serve_admin(listener: TcpListener, admin: Arc<Admin>) -> Result<Served, Liste
             let admin = Arc::clone(&admin);
             let answer = move |request: HttpRequest| {
                 let admin = Arc::clone(&admin);
-                async move { admin.answer(&request) }
+                async move { admin.answer(&request).await }
             };
             App::new().default_service(web::to(answer))
         })

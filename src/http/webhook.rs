@@ -13,15 +13,27 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use super::component;
 use super::door::{MALFORMED_BYTES, Throttle};
 use super::freshness::{Freshness, Judgement};
 use super::rejection::Rejection;
 use super::{MAX_BODY_BYTES, Settings};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::metric::{Counter, Counters};
 use crate::protocol::push::{Head, Kind};
 use crate::protocol::{Credentials, Mode, OpenError, Opened, Refusal, Sealed, Verified};
 use crate::store::{Accepted, Desk, Inbox, NewPush};
+
+/// Whose pushes an address receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A service account's own.
+    Account,
+    /// A third-party platform's: its notices, and what is relayed for its authorizers. Each path is
+    /// also served with one more segment, in which the platform puts the authorizer's AppID; it is not
+    /// signed, and nothing depends on it.
+    Component,
+}
 
 /// An account as the webhook needs it.
 #[derive(Debug)]
@@ -32,6 +44,8 @@ pub struct Account {
     pub credentials: Credentials,
     /// The paths at which it is served.
     pub paths: Vec<String>,
+    /// Whose pushes come there.
+    pub role: Role,
 }
 
 struct Served {
@@ -100,7 +114,7 @@ impl Webhook {
             .strip_suffix('/')
             .filter(|path| !path.is_empty())
             .unwrap_or(path);
-        let Some(served) = self.accounts.get(path) else {
+        let Some(served) = self.served_at(path) else {
             return Rejection::UnknownPath.answer(None, &self.counters);
         };
         let outcome = match *request.method() {
@@ -110,6 +124,14 @@ impl Webhook {
         };
         outcome.unwrap_or_else(|rejection| {
             rejection.answer(Some(&served.account.name), &self.counters)
+        })
+    }
+
+    fn served_at(&self, path: &str) -> Option<&Arc<Served>> {
+        self.accounts.get(path).or_else(|| {
+            let (path, _) = path.rsplit_once('/')?;
+            let served = self.accounts.get(path)?;
+            (served.account.role == Role::Component).then_some(served)
         })
     }
 
@@ -137,11 +159,28 @@ impl Webhook {
         let opened = verified
             .open(&served.account.credentials, body)
             .inspect_err(|error| explain_downgrade(served, error))?;
-        let head = opened.read();
+        let received_at = self.clock.now();
+        let app_id = served.account.credentials.app_id();
+        let (head, ticket) = match served.account.role {
+            Role::Account => (opened.read(), None),
+            Role::Component => {
+                component::look_into(app_id, opened.body(), opened.read(), received_at)
+            }
+        };
         if head.kind == Kind::Malformed && !self.admit_malformed(served, &opened, &head) {
             return Ok(success());
         }
-        let push = new_push(served, &opened, head, self.clock.now());
+        let push = NewPush {
+            account: app_id.clone(),
+            user: head.user,
+            kind: head.kind,
+            key: head.dedupe_key,
+            body: opened.body().clone(),
+            received_at,
+            verified: opened.how(),
+            malformed: head.malformed,
+            ticket,
+        };
         self.store(push, desk, deadline).await?;
         Ok(success())
     }
@@ -223,19 +262,6 @@ fn success() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, TEXT))
         .body(Bytes::from_static(b"success"))
-}
-
-fn new_push(served: &Served, opened: &Opened, head: Head, received_at: Timestamp) -> NewPush {
-    NewPush {
-        account: served.account.credentials.app_id().clone(),
-        user: head.user,
-        kind: head.kind,
-        key: head.dedupe_key,
-        body: opened.body().clone(),
-        received_at,
-        verified: opened.how(),
-        malformed: head.malformed,
-    }
 }
 
 /// Reads the whole body, or as much as shows that it is too much.

@@ -26,11 +26,12 @@ use self::paths::Paths;
 use self::reader::Reader;
 use self::writer::{Opened, Signs, Writer};
 use crate::clock::{Clock, Timestamp};
-use crate::id::PushId;
+use crate::id::{AppId, OpenId, PushId};
+use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
 use crate::store::{
-    Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey, PartVerdict, QUEUE_ROOM, Room,
-    Settlement, StoreError, StoredPush, Story, Ticket,
+    ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey, PartVerdict,
+    QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
 mod batch;
@@ -391,6 +392,22 @@ impl Inbox for Embedded {
 
     fn replay(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>> {
         self.change(Change::Replay(push))
+    }
+
+    fn reread(
+        &self,
+        push: PushId,
+        kind: Kind,
+        user: OpenId,
+    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.change(Change::Reread(push, kind, user))
+    }
+
+    fn component_ticket(
+        &self,
+        component: AppId,
+    ) -> BoxFuture<'_, Result<Option<ComponentTicket>, StoreError>> {
+        self.ask(&self.lister, move |view| view.component_ticket(&component))
     }
 
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>> {

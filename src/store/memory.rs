@@ -10,10 +10,11 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, watch};
 
 use crate::clock::{Clock, Timestamp};
-use crate::id::PushId;
+use crate::id::{AppId, OpenId, PushId};
+use crate::protocol::push::Kind;
 use crate::store::{
-    Accepted, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey, PartVerdict,
-    QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
+    Accepted, ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey,
+    PartVerdict, QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
 mod model;
@@ -190,6 +191,22 @@ impl Inbox for MemoryInbox {
         self.now(|model| model.replay(push))
     }
 
+    fn reread(
+        &self,
+        push: PushId,
+        kind: Kind,
+        user: OpenId,
+    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.now(|model| model.reread(push, kind, user))
+    }
+
+    fn component_ticket(
+        &self,
+        component: AppId,
+    ) -> BoxFuture<'_, Result<Option<ComponentTicket>, StoreError>> {
+        self.now(|model| Ok(model.component_ticket(&component)))
+    }
+
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>> {
         self.now(|model| Ok(model.list(&filter)))
     }
@@ -224,6 +241,7 @@ mod tests {
             received_at: Timestamp::from_seconds(1_700_000_000),
             verified: "secure",
             malformed: None,
+            ticket: None,
         }
     }
 

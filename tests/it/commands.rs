@@ -159,6 +159,108 @@ fn inbox_and_dead_letters_are_read_beside_a_running_server() {
 }
 
 #[test]
+fn a_push_is_handled_again_by_the_running_server_or_by_the_next_one() {
+    let stand_in = StandIn::start();
+    let mut served = serve(&stand_in.url);
+    simulate(&served, &["--text", "again"]);
+    let id = eventually("it is done", || {
+        let (_, out, _) = look(&served, &["inbox", "list", "--state", "done", "--json"]);
+        let first: Value = serde_json::from_str(out.lines().next()?).unwrap();
+        Some(first["id"].as_str().unwrap().to_owned())
+    });
+    let admin = served.admin.to_string();
+    let directory = served.data_dir.path().to_str().unwrap().to_owned();
+    let asked = [
+        ("WXHOOK_DATA_DIR", directory.as_str()),
+        ("WXHOOK_ADMIN_LISTEN", admin.as_str()),
+    ];
+    let replay = |arguments: &[&str]| run(&[&["inbox", "replay"], arguments].concat(), &asked, "");
+    let told = |times| {
+        let count = || stand_in.told().values().flatten().count();
+        eventually("the replies", || (count() == times).then_some(()));
+    };
+    told(1);
+    let (code, _, err) = replay(&[&id]);
+    assert_eq!(code, 1);
+    assert!(err.contains("was handled already; --force"), "{err}");
+    let (code, _, err) = replay(&["5"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("there is no push 5"), "{err}");
+    let (code, out, err) = replay(&[&id, "--force"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("the running server handles it now"), "{out}");
+    told(2);
+
+    served.program.signal("TERM");
+    assert_eq!(served.program.wait().code(), Some(0));
+    let (code, out, err) = replay(&[&id, "--force"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("the next `wxhook serve` handles it"), "{out}");
+    let mut program = Program::start(
+        &["serve"],
+        &variables(&stand_in.url, &directory, "127.0.0.1:0"),
+    );
+    program.ready();
+    told(3);
+}
+
+#[test]
+fn a_components_ticket_is_shown_by_its_age_and_revealed_only_when_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("data");
+    let mut variables = vec![
+        ("WXHOOK__COMPONENTS__DEFAULT__APP_ID", APP_ID),
+        ("WXHOOK__COMPONENTS__DEFAULT__TOKEN", TOKEN),
+        ("WXHOOK__COMPONENTS__DEFAULT__ENCODING_AES_KEY", KEY),
+        ("WXHOOK_DATA_DIR", path.to_str().unwrap()),
+        ("WXHOOK_LISTEN", "127.0.0.1:0"),
+        ("WXHOOK_ADMIN_LISTEN", "127.0.0.1:0"),
+        ("WXHOOK_LOG_FORMAT", "json"),
+    ];
+    let mut program = Program::start(&["serve"], &variables);
+    let (webhook, _) = program.ready();
+    let url = format!("http://{webhook}/component/default");
+    let notice = directory.path().join("notice.xml");
+    std::fs::write(
+        &notice,
+        format!(
+            "<xml><AppId>{APP_ID}</AppId><CreateTime>1718002000</CreateTime>\
+             <InfoType>component_verify_ticket</InfoType>\
+             <ComponentVerifyTicket>ticket@@@secret</ComponentVerifyTicket></xml>"
+        ),
+    )
+    .unwrap();
+    let arguments = [
+        "simulate",
+        "push",
+        "--url",
+        &url,
+        "--file",
+        notice.to_str().unwrap(),
+        "--app-id",
+        APP_ID,
+        "--token",
+        TOKEN,
+        "--encoding-aes-key",
+        KEY,
+        "--wait",
+        "0",
+    ];
+    variables.truncate(4);
+    let (code, _, err) = run(&["component", "ticket"], &variables, "");
+    assert_eq!(code, 1);
+    assert!(err.contains("no component_verify_ticket has come"), "{err}");
+    let (code, out, err) = run(&arguments, &[], "");
+    assert_eq!(code, 0, "{out}{err}");
+    let (code, out, _) = run(&["component", "ticket"], &variables, "");
+    assert_eq!(code, 0);
+    assert!(out.contains("s ago") && !out.contains("secret"), "{out}");
+    let (code, out, _) = run(&["component", "ticket", "--reveal"], &variables, "");
+    assert_eq!((code, out.as_str()), (0, "ticket@@@secret\n"));
+    drop(program);
+}
+
+#[test]
 fn healthcheck_tells_by_its_exit_code_whether_pushes_are_taken() {
     let stand_in = StandIn::start();
     let mut served = serve(&stand_in.url);

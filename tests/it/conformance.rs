@@ -40,6 +40,7 @@ enum Step {
         state: PartState,
     },
     Replay(Index),
+    Reread(Index),
     /// All pushes of a lane, whatever their state.
     Spill {
         user: u8,
@@ -102,6 +103,7 @@ fn plain_step() -> impl Strategy<Value = Step> {
         3 => (push(), 0..3_u32, prop::sample::select(&PartState::ALL[..]))
             .prop_map(|(push, ordinal, state)| Step::Record { push, ordinal, state }),
         1 => push().prop_map(Step::Replay),
+        1 => push().prop_map(Step::Reread),
         2 => (0..2_u8).prop_map(|user| Step::Spill { user }),
         3 => (0..2_u8, 0..3_usize).prop_map(|(user, limit)| Step::Unspill { user, limit }),
         1 => prop_oneof![1..90_u64, Just(40 * 60)].prop_map(|seconds| Step::Advance { seconds }),
@@ -238,6 +240,7 @@ fn new_push(key: u8, number: u8, kind: Kind, now: Timestamp) -> NewPush {
         received_at: now,
         verified: "secure",
         malformed: (kind == Kind::Malformed).then(|| "no closing tag".to_owned()),
+        ticket: None,
     }
 }
 
@@ -307,6 +310,7 @@ enum Call {
     MarkSending(Part),
     Record(PartVerdict),
     Replay(PushId),
+    Reread(PushId),
     Spill(LaneKey, Vec<PushId>),
     Unspill(LaneKey, usize),
 }
@@ -343,6 +347,7 @@ fn call(step: &Step, model: &Model, now: Timestamp) -> Option<Call> {
             at: now,
         }),
         Step::Replay(push) => Call::Replay(chosen(push)?.id),
+        Step::Reread(push) => Call::Reread(chosen(push)?.id),
         Step::Spill { user: number } => {
             let of_lane = stored.iter().filter(|push| push.user == user(*number));
             Call::Spill(lane(*number), of_lane.map(|push| push.id).collect())
@@ -361,6 +366,7 @@ fn play_on_model(call: Call, model: &mut Model, now: Timestamp) -> Outcome {
         Call::MarkSending(part) => outcome(model.mark_sending(part), changed),
         Call::Record(verdict) => outcome(model.record(verdict), changed),
         Call::Replay(push) => outcome(model.replay(push), changed),
+        Call::Reread(push) => outcome(model.reread(push, Kind::Event, user(0)), changed),
         Call::Spill(lane, pushes) => {
             model.spill(lane, pushes);
             Outcome::Changed
@@ -384,6 +390,7 @@ fn play_on(call: Call, store: &dyn Inbox) -> futures_util::future::BoxFuture<'_,
         Call::MarkSending(part) => finish(store.mark_sending(part), changed),
         Call::Record(verdict) => finish(store.record(verdict), changed),
         Call::Replay(push) => finish(store.replay(push), changed),
+        Call::Reread(push) => finish(store.reread(push, Kind::Event, user(0)), changed),
         Call::Spill(lane, pushes) => finish(store.spill(lane, pushes), changed),
         Call::Unspill(lane, limit) => finish(store.unspill(lane, limit), Outcome::Unspilled),
     }

@@ -83,7 +83,7 @@ fn the_example_configuration_is_one_that_checks() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("wxhook.toml");
     let filled = document("wxhook.example.toml")
-        .replace("app_id = \"\"", "app_id = \"wx0123456789abcdef\"")
+        .replacen("app_id = \"\"", "app_id = \"wx0123456789abcdef\"", 1)
         .replacen("\ntoken = \"\"", "\ntoken = \"token123\"", 1);
     fs::write(&path, filled).unwrap();
     let (code, out, err) = run(

@@ -47,6 +47,7 @@ fn push(number: u32, body_bytes: usize) -> NewPush {
         received_at: Timestamp::from_seconds(1_700_000_000),
         verified: "secure",
         malformed: None,
+        ticket: None,
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wxhook::clock::{Clock, ManualClock};
-use wxhook::http::admin::Admin;
-use wxhook::http::webhook::{Account, Webhook};
+use wxhook::dispatch::Replays;
+use wxhook::http::admin::{Admin, AdminParts};
+use wxhook::http::webhook::{Account, Role, Webhook};
 use wxhook::http::{Listeners, Running, Settings};
 use wxhook::id::AppId;
 use wxhook::metric::{Counter, Counters};
@@ -35,6 +36,10 @@ struct Door {
 }
 
 fn open_door(mode: Mode, settings: Settings) -> Door {
+    open_door_of(Role::Account, mode, settings)
+}
+
+fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
     let clock = Arc::new(ManualClock::at(NOW));
     let inbox = MemoryInbox::new(Arc::clone(&clock) as Arc<dyn Clock>);
     let counters = Arc::new(Counters::default());
@@ -61,7 +66,11 @@ fn open_door(mode: Mode, settings: Settings) -> Door {
     let account = Account {
         name: "default".to_owned(),
         credentials: credentials.unwrap(),
-        paths: vec!["/wechat".to_owned(), "/wechat/default".to_owned()],
+        paths: match role {
+            Role::Account => vec!["/wechat".to_owned(), "/wechat/default".to_owned()],
+            Role::Component => vec!["/component/default".to_owned()],
+        },
+        role,
     };
     let listeners = Listeners::bind(&settings).unwrap();
     let (address, admin) = listeners.addresses().unwrap();
@@ -73,11 +82,12 @@ fn open_door(mode: Mode, settings: Settings) -> Door {
         Arc::clone(&clock) as Arc<dyn Clock>,
         Arc::clone(&counters),
     );
-    let desk = Admin::new(
-        store,
-        Arc::clone(&counters),
-        AdminKey::new("an admin key for the test"),
-    );
+    let desk = Admin::new(AdminParts {
+        replays: Replays::detached(Arc::clone(&store)),
+        inbox: store,
+        counters: Arc::clone(&counters),
+        key: AdminKey::new("an admin key for the test"),
+    });
     let running = listeners
         .serve(&settings, Arc::new(webhook), Arc::new(desk))
         .unwrap();
@@ -437,4 +447,118 @@ fn the_admin_listener_tells_liveness_readiness_and_with_its_key_the_counters() {
             .contains("\"wxhook_pushes_stored_total\":0")
     );
     assert_eq!(with_key("rebound.example").status, 401);
+}
+
+/// A sealed and signed push of any inner document, at a path.
+fn post_sealed(door: &Door, path: &str, nonce: &str, inner: &str) -> Answer {
+    let key = seal::decode_key(KEY).unwrap();
+    let sealed = seal::seal(&key, APP_ID, [7; 16], inner.as_bytes());
+    let query = signed_at(NOW, nonce, TOKEN);
+    let signature = seal::sign(&[TOKEN, &NOW.to_string(), nonce, &sealed]);
+    let target = format!("{path}?{query}&encrypt_type=aes&msg_signature={signature}");
+    let body = format!(
+        "<xml><AppId><![CDATA[{APP_ID}]]></AppId><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
+    );
+    post(door.address, &target, &body)
+}
+
+fn ticket_notice(component: &str, created: i64, ticket: &str) -> String {
+    format!(
+        "<xml><AppId><![CDATA[{component}]]></AppId><CreateTime>{created}</CreateTime>\
+         <InfoType><![CDATA[component_verify_ticket]]></InfoType>\
+         <ComponentVerifyTicket><![CDATA[{ticket}]]></ComponentVerifyTicket></xml>"
+    )
+}
+
+#[test]
+fn a_components_newest_ticket_is_kept_with_the_notice_that_brought_it() {
+    let door = open_door_of(Role::Component, Mode::Secure, Settings::default());
+    let kept = || {
+        let component = AppId::parse(APP_ID).unwrap();
+        let ticket = door.inbox.component_ticket(component);
+        futures_util::FutureExt::now_or_never(ticket)
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(kept(), None);
+    for (nonce, created, ticket) in [
+        ("1", NOW - 600, "ticket@@@first"),
+        ("2", NOW, "ticket@@@second"),
+        ("3", NOW - 300, "ticket@@@late"),
+    ] {
+        let notice = ticket_notice(APP_ID, created, ticket);
+        let answer = post_sealed(&door, "/component/default", nonce, &notice);
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, "success"),
+            "{ticket}"
+        );
+    }
+    let newest = kept().unwrap();
+    assert_eq!(newest.ticket.expose(), "ticket@@@second");
+    assert_eq!(newest.created_at.seconds(), NOW);
+    assert_eq!(newest.received_at.seconds(), NOW);
+    let stored = door.stored();
+    assert_eq!(stored.len(), 3);
+    assert!(
+        stored
+            .iter()
+            .all(|push| push.kind == Kind::Notice && push.user.as_str().is_empty())
+    );
+}
+
+#[test]
+fn a_notice_for_another_component_is_malformed_and_its_ticket_is_not_kept() {
+    let door = open_door_of(Role::Component, Mode::Secure, Settings::default());
+    let foreign = ticket_notice("wxother", NOW, "ticket@@@foreign");
+    let answer = post_sealed(&door, "/component/default", "1", &foreign);
+    assert_eq!((answer.status, answer.body.as_str()), (200, "success"));
+    let stored = door.stored();
+    assert_eq!(stored[0].state, PushState::Malformed);
+    assert!(
+        stored[0]
+            .reason
+            .as_deref()
+            .unwrap()
+            .contains("another AppId")
+    );
+    let component = AppId::parse(APP_ID).unwrap();
+    let ticket = door.inbox.component_ticket(component);
+    assert_eq!(
+        futures_util::FutureExt::now_or_never(ticket)
+            .unwrap()
+            .unwrap(),
+        None
+    );
+}
+
+#[test]
+fn messages_relayed_for_an_authorizer_come_with_its_app_id_in_the_path() {
+    let door = open_door_of(Role::Component, Mode::Secure, Settings::default());
+    let relayed = text("oAuthorizersUser", 1);
+    for (path, status) in [
+        ("/component/default/wxaaaaaaaaaaaaaaaa", 200),
+        ("/component/default", 200),
+        ("/component/default/wxaaaaaaaaaaaaaaaa/more", 404),
+        ("/component/other", 404),
+    ] {
+        assert_eq!(
+            post_sealed(&door, path, "1", &relayed).status,
+            status,
+            "{path}"
+        );
+    }
+    let stored = door.stored();
+    assert_eq!(
+        stored.len(),
+        1,
+        "the same document is the same push, whatever the path says"
+    );
+    assert_eq!(stored[0].kind, Kind::Message);
+    assert_eq!(stored[0].user.as_str(), "oAuthorizersUser");
+    let account = open_door_of(Role::Account, Mode::Secure, Settings::default());
+    assert_eq!(
+        post_sealed(&account, "/wechat/more", "1", &relayed).status,
+        404
+    );
 }

@@ -195,6 +195,11 @@ impl Batch<'_> {
                 self.low_water = self.low_water.min(*push);
                 Ok(())
             }
+            Change::Reread(push, kind, user) => {
+                ledger::reread(self.connection, *push, *kind, user)?;
+                self.low_water = self.low_water.min(*push);
+                Ok(())
+            }
             Change::Spill(lane, pushes) => Ok(ledger::spill(self.connection, lane, pushes)?),
         }
     }

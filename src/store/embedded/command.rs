@@ -2,7 +2,8 @@
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::id::PushId;
+use crate::id::{OpenId, PushId};
+use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
 use crate::store::{
     Accepted, LaneKey, NewPush, Part, PartVerdict, Room, Settlement, StoreError, StoredPush, Ticket,
@@ -19,6 +20,7 @@ pub(super) enum Change {
     MarkSending(Part),
     Record(PartVerdict),
     Replay(PushId),
+    Reread(PushId, Kind, OpenId),
     Spill(LaneKey, Vec<PushId>),
 }
 
@@ -55,7 +57,10 @@ impl Command {
             Self::Change { change, .. } => match change {
                 Change::Start(_) | Change::Record(_) => false,
                 Change::Settle(settlement) => !settlement.parts.is_empty(),
-                Change::MarkSending(_) | Change::Replay(_) | Change::Spill(..) => true,
+                Change::MarkSending(_)
+                | Change::Replay(_)
+                | Change::Reread(..)
+                | Change::Spill(..) => true,
             },
             Self::Accept { .. } | Self::Unspill { .. } | Self::Stop { .. } => true,
         }

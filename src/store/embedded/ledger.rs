@@ -6,11 +6,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::code::{self, Code};
 use crate::clock::Timestamp;
-use crate::id::PushId;
+use crate::id::{OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
 use crate::store::{
-    Attempt, LaneKey, NewPush, Next, Part, PartKey, PartState, PartVerdict, PushState, Settlement,
-    StoreError, StoredPush,
+    Attempt, ComponentTicket, LaneKey, NewPush, Next, Part, PartKey, PartState, PartVerdict,
+    PushState, Settlement, StoreError, StoredPush,
 };
 
 /// Why a change was not made.
@@ -66,6 +66,26 @@ pub(super) fn insert_push(
     connection
         .prepare_cached("INSERT INTO seen (id, at, key) VALUES (?1, ?2, ?3)")?
         .execute(params![Code(id), Code(at), push.key.0])?;
+    push.ticket
+        .as_ref()
+        .map_or(Ok(()), |ticket| keep_ticket(connection, ticket))
+}
+
+/// Keeps a component's ticket, unless a newer one is kept.
+fn keep_ticket(connection: &Connection, ticket: &ComponentTicket) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO component_ticket (component, ticket, created_at, received_at) \
+             VALUES (?1, ?2, ?3, ?4) ON CONFLICT (component) DO UPDATE SET \
+             ticket = excluded.ticket, created_at = excluded.created_at, \
+             received_at = excluded.received_at WHERE excluded.created_at >= created_at",
+        )?
+        .execute(params![
+            ticket.component.as_str(),
+            ticket.ticket.expose(),
+            Code(ticket.created_at),
+            Code(ticket.received_at),
+        ])?;
     Ok(())
 }
 
@@ -227,6 +247,25 @@ pub(super) fn replay(connection: &Connection, push: PushId) -> Result<(), Fault>
         )?
         .execute([Code(push)])?;
     expect_one(changed, || StoreError::not_replayable(push))
+}
+
+/// Opens an unreadable push that can be read now.
+pub(super) fn reread(
+    connection: &Connection,
+    push: PushId,
+    kind: Kind,
+    user: &OpenId,
+) -> Result<(), Fault> {
+    if kind == Kind::Malformed {
+        return Err(StoreError::not_rereadable(push).into());
+    }
+    let changed = connection
+        .prepare_cached(
+            "UPDATE push SET state = 0, kind = ?2, user = ?3, run = run + 1, reason = NULL \
+             WHERE id = ?1 AND state = 4",
+        )?
+        .execute(params![Code(push), Code(kind), user.as_str()])?;
+    expect_one(changed, || StoreError::not_rereadable(push))
 }
 
 /// Puts pushes of a lane aside.

@@ -14,7 +14,10 @@ use super::paths::{self, Paths};
 const APPLICATION_ID: i32 = 0x7778_686b;
 
 /// Each brings the schema from its index to the next version.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("component_ticket.sql"),
+];
 
 /// Bytes of one page.
 pub(super) const PAGE_BYTES: u64 = 4096;

@@ -45,6 +45,7 @@ fn push(number: u32, body_bytes: usize) -> NewPush {
         received_at: Timestamp::from_seconds(NOW),
         verified: "secure",
         malformed: None,
+        ticket: None,
     }
 }
 
@@ -169,16 +170,15 @@ async fn a_migration_copies_the_file_first_and_keeps_every_row() {
 
     let paths = Paths::new(directory.path());
     let mut connection = schema::connect(&paths.database()).unwrap();
-    let next = [
-        schema::MIGRATIONS[0],
-        "ALTER TABLE meta ADD COLUMN note TEXT",
-    ];
+    let now = schema::MIGRATIONS.len();
+    let mut next = schema::MIGRATIONS.to_vec();
+    next.push("ALTER TABLE meta ADD COLUMN note TEXT");
     schema::migrate(&mut connection, &paths, &next).unwrap();
-    let newer = schema::check_version(&connection, &paths, 2).unwrap();
-    assert_eq!(newer, 2);
-    let older = schema::check_version(&connection, &paths, 1);
-    assert!(matches!(older, Err(OpenError::Newer { found: 2, .. })));
-    let backup = Connection::open(paths.backup(1)).unwrap();
+    let newer = schema::check_version(&connection, &paths, now + 1).unwrap();
+    assert_eq!(newer, now + 1);
+    let older = schema::check_version(&connection, &paths, now);
+    assert!(matches!(older, Err(OpenError::Newer { .. })));
+    let backup = Connection::open(paths.backup(now as u32)).unwrap();
     for connection in [&connection, &backup] {
         let kept = connection
             .query_one("SELECT max(id) FROM push", [], |row| row.get::<_, i64>(0))

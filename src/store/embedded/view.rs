@@ -9,8 +9,11 @@ use super::code::{self, ATTEMPT_COLUMNS, Code, PART_COLUMNS, PUSH_COLUMNS};
 use super::paths::Paths;
 use super::{OpenError, schema};
 use crate::clock::Timestamp;
-use crate::id::PushId;
-use crate::store::{Filter, Page, Part, PartKey, PushState, StoreError, StoredPush, Story};
+use crate::id::{AppId, PushId};
+use crate::secret::VerifyTicket;
+use crate::store::{
+    ComponentTicket, Filter, Page, Part, PartKey, PushState, StoreError, StoredPush, Story,
+};
 
 /// A read-only look at a data directory. Works while a server runs on it, and sees every commit that
 /// was made before the call.
@@ -72,6 +75,30 @@ impl View {
             count(limit)
         );
         self.rows(&sql, params_from_iter(values), code::push)
+    }
+
+    /// The newest ticket of a component.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn component_ticket(
+        &self,
+        component: &AppId,
+    ) -> Result<Option<ComponentTicket>, StoreError> {
+        let sql =
+            "SELECT ticket, created_at, received_at FROM component_ticket WHERE component = ?1";
+        let kept = |row: &Row<'_>| {
+            let (Code(created_at), Code(received_at)) = (row.get(1)?, row.get(2)?);
+            Ok(ComponentTicket {
+                component: component.clone(),
+                ticket: VerifyTicket::new(row.get::<_, String>(0)?),
+                created_at,
+                received_at,
+            })
+        };
+        let mut statement = self.connection.prepare_cached(sql).map_err(read)?;
+        let found = statement.query_row([component.as_str()], kept);
+        found.optional().map_err(read)
     }
 
     /// Everything kept about one push.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 
 use crate::clock::Timestamp;
-use crate::id::PushId;
+use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
 use crate::store::{
-    Accepted, Attempt, Filter, LaneKey, NewPush, Next, Page, Part, PartKey, PartState, PartVerdict,
-    PushState, SEEN_CAP, SEEN_RETENTION, Settlement, StoreError, StoredPush, Story,
+    Accepted, Attempt, ComponentTicket, Filter, LaneKey, NewPush, Next, Page, Part, PartKey,
+    PartState, PartVerdict, PushState, SEEN_CAP, SEEN_RETENTION, Settlement, StoreError,
+    StoredPush, Story,
 };
 
 /// Bytes that a push costs besides its body, roughly.
@@ -70,6 +71,7 @@ pub struct Model {
     waiting: BTreeSet<PartKey>,
     spilled: HashMap<LaneKey, BTreeSet<PushId>>,
     finished: VecDeque<PushId>,
+    tickets: BTreeMap<AppId, ComponentTicket>,
     bytes: usize,
 }
 
@@ -86,6 +88,7 @@ impl Model {
             waiting: BTreeSet::new(),
             spilled: HashMap::new(),
             finished: VecDeque::new(),
+            tickets: BTreeMap::new(),
             bytes: 0,
         }
     }
@@ -111,8 +114,24 @@ impl Model {
         let id = PushId::next(self.last, now);
         self.last = id;
         self.seen.insert(push.key, id, now);
+        if let Some(ticket) = &push.ticket {
+            self.keep_ticket(ticket);
+        }
         self.insert(stored(id, push));
         Ok(Accepted::Stored(id))
+    }
+
+    fn keep_ticket(&mut self, ticket: &ComponentTicket) {
+        let known = self.tickets.get(&ticket.component);
+        if known.is_none_or(|known| known.created_at <= ticket.created_at) {
+            self.tickets
+                .insert(ticket.component.clone(), ticket.clone());
+        }
+    }
+
+    /// The newest ticket of a component.
+    pub fn component_ticket(&self, component: &AppId) -> Option<ComponentTicket> {
+        self.tickets.get(component).cloned()
     }
 
     /// Whether a new push would be taken.
@@ -318,6 +337,27 @@ impl Model {
         row.push.starts = 0;
         row.push.attempts = 0;
         row.push.retry_at = None;
+        row.push.reason = None;
+        self.pending.insert(push);
+        Ok(())
+    }
+
+    /// Handles a *malformed* push that can be read now.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is not *malformed*, or is still to be called so.
+    pub fn reread(&mut self, push: PushId, kind: Kind, user: OpenId) -> Result<(), StoreError> {
+        let row = self
+            .rows
+            .get_mut(&push)
+            .filter(|row| row.push.state == PushState::Malformed && kind != Kind::Malformed);
+        let Some(row) = row else {
+            return Err(StoreError::not_rereadable(push));
+        };
+        row.push.state = PushState::Pending;
+        row.push.kind = kind;
+        row.push.user = user;
+        row.push.run = row.push.run.saturating_add(1);
         row.push.reason = None;
         self.pending.insert(push);
         Ok(())

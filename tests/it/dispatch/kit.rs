@@ -188,6 +188,11 @@ impl House {
         self.push(user, Kind::Event, &inner).await
     }
 
+    /// What an older version could not read.
+    pub(crate) async fn malformed(&self, inner: &str) -> PushId {
+        self.push("a", Kind::Malformed, inner).await
+    }
+
     async fn push(&self, user: &str, kind: Kind, inner: &str) -> PushId {
         let number = {
             let mut next = self.next.lock().unwrap();
@@ -209,6 +214,7 @@ impl House {
             received_at: self.clock.now(),
             verified: "secure",
             malformed: None,
+            ticket: None,
         };
         let room = Arc::clone(self.inbox.room()).acquire_owned().await.unwrap();
         let (ticket, outcome) = Ticket::once();

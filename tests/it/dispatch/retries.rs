@@ -8,6 +8,7 @@ use wxhook::dispatch::{
 };
 use wxhook::metric::Counter;
 use wxhook::protocol::message::Text;
+use wxhook::protocol::push::Kind;
 use wxhook::store::{Ended, PushState, Story};
 
 use super::kit::{House, LONG, quick};
@@ -90,7 +91,7 @@ async fn a_push_that_keeps_failing_is_dead_after_its_schedule_and_can_be_replaye
     // Something newer has been handled, so that the cursor is beyond it.
     let newer = house.text("b", "0").await;
     house.until(newer, PushState::Done).await;
-    open.replays.replay(id).await.unwrap();
+    open.replays.replay(id, true).await.unwrap();
     let story = house.until(id, PushState::Done).await;
     assert_eq!(story.push.run, 2);
     assert!(open.stop().await.clean);
@@ -205,4 +206,32 @@ async fn a_handler_that_blocks_beyond_its_time_is_taken_as_timed_out_and_its_lat
     came_back.recv_timeout(LONG).unwrap();
     assert!(open.stop().await.clean);
     assert_eq!(house.platform.calls(), ["a: next"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_malformed_push_that_can_be_read_now_is_handled_when_it_is_replayed() {
+    let house = House::new();
+    let open = house.engine(Router::<()>::new().fallback(async || "read"), (), quick());
+    let readable = house
+        .malformed("<MsgType>text</MsgType><Content>hello</Content>")
+        .await;
+    let unreadable = house.malformed("<MsgId>2</MsgId>").await;
+    open.replays.replay(readable, false).await.unwrap();
+    let story = house.until(readable, PushState::Done).await;
+    assert_eq!(
+        (story.push.kind, story.push.user.as_str()),
+        (Kind::Message, "a")
+    );
+    let error = open.replays.replay(unreadable, false).await.unwrap_err();
+    assert!(
+        error.to_string().contains("still cannot be read"),
+        "{error}"
+    );
+    let handled = open.replays.replay(readable, false).await.unwrap_err();
+    assert!(handled.to_string().contains("--force"), "{handled}");
+    open.replays.replay(readable, true).await.unwrap();
+    let story = house.until(readable, PushState::Done).await;
+    assert_eq!(story.push.run, 3);
+    assert!(open.stop().await.clean);
+    assert_eq!(house.platform.texts("a"), ["read", "read"]);
 }

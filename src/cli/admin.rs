@@ -1,0 +1,59 @@
+//! How commands speak to the running server's admin listener.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::secret::AdminKey;
+
+/// A probe must not hang longer than who waits for it.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of the longest answer that is read.
+const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
+
+/// The server's answer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: String,
+}
+
+/// Asks the admin listener of the configured server.
+pub(super) fn ask(
+    config: &Config,
+    method: &str,
+    path: &str,
+    key: Option<&AdminKey>,
+) -> io::Result<Answer> {
+    let address = reachable(config.http.admin_listen);
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    let bearer = key.map_or_else(String::new, |key| {
+        format!("Authorization: Bearer {}\r\n", key.expose())
+    });
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{bearer}Content-Length: 0\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.take(MAX_ANSWER_BYTES).read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    Ok(Answer {
+        status: status.unwrap_or(0),
+        body: body.trim_end().to_owned(),
+    })
+}
+
+/// A listener on every address is asked on loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], address.port()))
+    } else {
+        address
+    }
+}
