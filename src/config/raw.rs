@@ -165,11 +165,11 @@ impl Reader {
         self.entries.keys().filter_map(below).collect()
     }
 
-    /// Whether this key was set by the operator.
+    /// Whether this key was given a value by the operator: a copy of the example file gives none.
     pub(super) fn is_set(&self, key: &str) -> bool {
-        self.entries
-            .get(key)
-            .is_some_and(|entry| entry.origin != Origin::Default)
+        let nothing = Written::Text(String::new());
+        let given = |entry: &Entry| entry.origin != Origin::Default && entry.written != nothing;
+        self.entries.get(key).is_some_and(given)
     }
 
     /// Reads a text through `parse`. A fault is noted, and `None` comes back.
