@@ -34,7 +34,11 @@ impl StandIn {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let skin = Skin::start(listener, Arc::clone(&platform), clock).unwrap();
         let url = skin.url().to_owned();
-        Self { platform, url, _skin: skin }
+        Self {
+            platform,
+            url,
+            _skin: skin,
+        }
     }
 
     /// What each user was told, in order.
@@ -42,7 +46,9 @@ impl StandIn {
         let mut told: HashMap<String, Vec<String>> = HashMap::new();
         for delivery in self.platform.lock().unwrap().deliveries_after(0) {
             let content = delivery.content.clone().unwrap();
-            told.entry(delivery.open_id.clone()).or_default().push(content);
+            told.entry(delivery.open_id.clone())
+                .or_default()
+                .push(content);
         }
         told
     }
@@ -78,22 +84,31 @@ pub(crate) fn variables<'a>(
 pub(crate) fn serve(platform: &str) -> Served {
     let data_dir = tempfile::tempdir().unwrap();
     let directory = data_dir.path().to_str().unwrap();
-    let mut program =
-        Program::start(&["serve"], &variables(platform, directory, "127.0.0.1:0"));
+    let mut program = Program::start(&["serve"], &variables(platform, directory, "127.0.0.1:0"));
     let (webhook, admin) = program.ready();
-    Served { program, data_dir, webhook, admin }
+    Served {
+        program,
+        data_dir,
+        webhook,
+        admin,
+    }
 }
 
 /// The second push client, in another language on another crypto library.
 fn foreign_client(task: &Value) -> Value {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/foreign_client.py");
     let has_crypto = |python: &&str| {
-        let check = Command::new(python).args(["-c", "import cryptography"]).output();
+        let check = Command::new(python)
+            .args(["-c", "import cryptography"])
+            .output();
         check.is_ok_and(|output| output.status.success())
     };
-    let python = ["python3", "/usr/bin/python3"].into_iter().find(has_crypto).expect(
-        "the foreign client needs python3 with the package cryptography; tests/run installs it",
-    );
+    let python = ["python3", "/usr/bin/python3"]
+        .into_iter()
+        .find(has_crypto)
+        .expect(
+            "the foreign client needs python3 with the package cryptography; tests/run installs it",
+        );
     let mut client = Command::new(python)
         .arg(script)
         .stdin(Stdio::piped())
@@ -121,7 +136,12 @@ fn a_thousand_pushes_of_a_foreign_client_are_answered_success_and_replied_to_onc
         (stand_in.platform.lock().unwrap().delivery_count() >= 1_000).then_some(())
     });
     served.program.signal("TERM");
-    assert_eq!(served.program.wait().code(), Some(0), "{}", served.program.printed());
+    assert_eq!(
+        served.program.wait().code(),
+        Some(0),
+        "{}",
+        served.program.printed()
+    );
     let told = stand_in.told();
     for (user, texts) in report["sent"].as_object().unwrap() {
         let echoes: Vec<String> = texts
@@ -133,13 +153,24 @@ fn a_thousand_pushes_of_a_foreign_client_are_answered_success_and_replied_to_onc
         assert_eq!(told[user], echoes, "{user}");
     }
     assert_eq!(stand_in.platform.lock().unwrap().delivery_count(), 1_000);
-    assert_eq!(stand_in.platform.lock().unwrap().tokens().count(), 1, "one token call");
+    assert_eq!(
+        stand_in.platform.lock().unwrap().tokens().count(),
+        1,
+        "one token call"
+    );
 
     let directory = served.data_dir.path().to_str().unwrap();
-    let (code, listed, _) = run(&["inbox", "list", "--json"], &[("WXHOOK_DATA_DIR", directory)], "");
+    let (code, listed, _) = run(
+        &["inbox", "list", "--json"],
+        &[("WXHOOK_DATA_DIR", directory)],
+        "",
+    );
     assert_eq!((code, listed.lines().count()), (0, 1_000));
     let first: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
-    assert_eq!((&first["state"], &first["kind"]), (&json!("done"), &json!("message")));
+    assert_eq!(
+        (&first["state"], &first["kind"]),
+        (&json!("done"), &json!("message"))
+    );
     assert_eq!(first["fields"]["MsgType"], "text");
 }
 
@@ -147,9 +178,19 @@ fn a_thousand_pushes_of_a_foreign_client_are_answered_success_and_replied_to_onc
 fn a_stop_finishes_what_is_in_hand_and_a_second_signal_ends_at_once() {
     let stand_in = StandIn::start();
     let slow = |served: &Served| {
-        let identity = ["--app-id", APP_ID, "--token", TOKEN, "--encoding-aes-key", KEY];
+        let identity = [
+            "--app-id",
+            APP_ID,
+            "--token",
+            TOKEN,
+            "--encoding-aes-key",
+            KEY,
+        ];
         let url = format!("http://{}/wechat", served.webhook);
-        let push = [&["simulate", "push", "--url", &url, "--text", "查 1001"][..], &identity[..]];
+        let push = [
+            &["simulate", "push", "--url", &url, "--text", "查 1001"][..],
+            &identity[..],
+        ];
         let (code, out, err) = run(&push.concat(), &[], "");
         assert_eq!(code, 0, "{out}{err}");
     };
@@ -157,7 +198,12 @@ fn a_stop_finishes_what_is_in_hand_and_a_second_signal_ends_at_once() {
     slow(&served);
     served.program.signal("TERM");
     served.program.line_with("Stopping");
-    assert_eq!(served.program.wait().code(), Some(0), "{}", served.program.printed());
+    assert_eq!(
+        served.program.wait().code(),
+        Some(0),
+        "{}",
+        served.program.printed()
+    );
     assert_eq!(stand_in.platform.lock().unwrap().delivery_count(), 1);
 
     let mut served = serve(&stand_in.url);
@@ -165,5 +211,10 @@ fn a_stop_finishes_what_is_in_hand_and_a_second_signal_ends_at_once() {
     served.program.signal("TERM");
     served.program.line_with("Stopping");
     served.program.signal("TERM");
-    assert_eq!(served.program.wait().code(), Some(4), "{}", served.program.printed());
+    assert_eq!(
+        served.program.wait().code(),
+        Some(4),
+        "{}",
+        served.program.printed()
+    );
 }
