@@ -59,8 +59,8 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a server that keeps its data in `directory`, and waits until it is ready.
     pub(crate) fn start(kind: Kind, directory: &Path) -> Result<Self, String> {
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut child = Command::new(program)
+        // Not by its name: a build may replace it while this one runs.
+        let mut child = Command::new("/proc/self/exe")
             .args(["--serve", kind.name()])
             .arg(directory)
             .stdin(Stdio::piped())

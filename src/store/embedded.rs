@@ -24,6 +24,7 @@ use self::command::{Answer, Change, Command};
 use self::lock::DirectoryLock;
 use self::paths::Paths;
 use self::reader::Reader;
+use self::recent::Recent;
 use self::writer::{Opened, Signs, Writer};
 use crate::clock::{Clock, Timestamp};
 use crate::id::PushId;
@@ -42,6 +43,7 @@ mod lock;
 mod paths;
 mod poison;
 mod reader;
+mod recent;
 mod reserve;
 mod schema;
 mod settings;
@@ -109,6 +111,7 @@ impl Embedded {
             health: Arc::new(watch::Sender::new(Health::Ready)),
             newest: Arc::new(watch::Sender::new(opened.memory.last)),
             low_water: Arc::new(AtomicI64::new(opened.memory.low_water.0)),
+            recent: Arc::new(Recent::after(opened.memory.last)),
         };
         // Whoever has a permit has a place; one more is for the order to stop.
         let (commands, queue) = crossbeam_channel::bounded(QUEUE_ROOM + ENGINE_ROOM + 1);
@@ -136,6 +139,7 @@ impl Embedded {
     }
 
     fn stop(&self, crash: bool) -> oneshot::Receiver<()> {
+        self.signs.recent.close();
         self.reader.close();
         let (ended, end) = oneshot::channel();
         // Full is only possible when the order stands in it already.
@@ -300,6 +304,9 @@ impl Inbox for Embedded {
     }
 
     fn pending(&self, after: PushId, limit: usize) -> BoxFuture<'_, Result<Page, StoreError>> {
+        if let Some(page) = self.signs.recent.pending(after, limit) {
+            return Box::pin(std::future::ready(Ok(page)));
+        }
         let mark = Arc::clone(&self.signs.low_water);
         self.ask(move |view| view.pending(after, PushId(mark.load(Ordering::Acquire)), limit))
     }
