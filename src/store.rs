@@ -153,6 +153,32 @@ pub struct StoredPush {
     pub repeats: u32,
 }
 
+impl StoredPush {
+    /// A push as it stands right after it was accepted.
+    pub(crate) fn new(id: PushId, push: NewPush) -> Self {
+        Self {
+            id,
+            account: push.account,
+            user: push.user,
+            kind: push.kind,
+            key: push.key,
+            body: push.body,
+            received_at: push.received_at,
+            verified: push.verified.to_owned(),
+            state: match push.kind {
+                Kind::Malformed => PushState::Malformed,
+                Kind::Message | Kind::Event | Kind::Notice => PushState::Pending,
+            },
+            run: 1,
+            starts: 0,
+            attempts: 0,
+            retry_at: None,
+            reason: push.malformed,
+            repeats: 0,
+        }
+    }
+}
+
 /// The lane a push belongs to: one user of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LaneKey {

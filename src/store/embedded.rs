@@ -24,6 +24,7 @@ use self::command::{Answer, Change, Command};
 use self::lock::DirectoryLock;
 use self::paths::Paths;
 use self::reader::Reader;
+use self::recent::Recent;
 use self::writer::{Opened, Signs, Writer};
 use crate::clock::{Clock, Timestamp};
 use crate::id::{AppId, OpenId, PushId};
@@ -43,6 +44,7 @@ mod lock;
 mod paths;
 mod poison;
 mod reader;
+mod recent;
 mod reserve;
 mod schema;
 mod settings;
@@ -116,6 +118,7 @@ impl Embedded {
             health: Arc::new(watch::Sender::new(Health::Ready)),
             newest: Arc::new(watch::Sender::new(opened.memory.last)),
             low_water: Arc::new(AtomicI64::new(opened.memory.low_water.0)),
+            recent: Arc::new(Recent::after(opened.memory.last)),
         };
         // Whoever has a permit has a place; one more is for the order to stop.
         let (commands, queue) = crossbeam_channel::bounded(QUEUE_ROOM + ENGINE_ROOM + 1);
@@ -149,6 +152,7 @@ impl Embedded {
     }
 
     fn stop(&self, crash: bool) -> oneshot::Receiver<()> {
+        self.signs.recent.close();
         self.reader.close();
         self.lister.close();
         let (ended, end) = oneshot::channel();
@@ -331,6 +335,9 @@ impl Inbox for Embedded {
     }
 
     fn pending(&self, after: PushId, limit: usize) -> BoxFuture<'_, Result<Page, StoreError>> {
+        if let Some(page) = self.signs.recent.pending(after, limit) {
+            return Box::pin(std::future::ready(Ok(page)));
+        }
         let mark = Arc::clone(&self.signs.low_water);
         self.ask(&self.reader, move |view| {
             view.pending(after, PushId(mark.load(Ordering::Acquire)), limit)

@@ -489,6 +489,43 @@ async fn the_low_water_mark_goes_up_with_what_is_settled_and_down_with_a_replay(
 }
 
 #[tokio::test]
+async fn what_was_accepted_lately_is_read_as_the_file_has_it() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path());
+    let mut ids = vec![PushId::ZERO];
+    let check = async |ids: &[PushId]| {
+        let view = View::open(directory.path()).unwrap();
+        for (after, limit) in ids
+            .iter()
+            .step_by(7)
+            .flat_map(|id| [(*id, 3), (*id, 5_000)])
+        {
+            let found = store.pending(after, limit).await.unwrap();
+            let written = view.pending(after, PushId::ZERO, limit).unwrap();
+            assert_eq!(found, written, "{limit} after {after}");
+        }
+    };
+    for number in 0..3_000 {
+        ids.push(store_one(&store, number).await);
+        let of = |back: usize| ids[ids.len().saturating_sub(back).max(1)];
+        match number % 50 {
+            7 => drop(store.start(of(3)).await),
+            14 => drop(store.settle(settlement(of(9), Next::Done, &[])).await),
+            21 => drop(store.replay(of(16)).await),
+            28 => drop(accept(&store, push(number - 4, 100)).await),
+            _ => {}
+        }
+        if number % 499 == 3 {
+            check(&ids).await;
+        }
+    }
+    check(&ids).await;
+    store.close().await;
+    let closed = store.pending(*ids.last().unwrap(), 1).await;
+    assert!(matches!(closed, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
 async fn healing_can_be_cut_off_anywhere_and_begun_again() {
     for (name, cut_off) in [
         ("before the copy", None),

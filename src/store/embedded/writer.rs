@@ -12,6 +12,7 @@ use super::batch::{self, Memory};
 use super::command::{self, Command};
 use super::lock::DirectoryLock;
 use super::paths::Paths;
+use super::recent::Recent;
 use super::upkeep::{self, Checkpoints, Sweep};
 use super::{Settings, poison, reserve};
 use crate::clock::Clock;
@@ -69,6 +70,7 @@ pub(super) struct Signs {
     pub(super) health: Arc<watch::Sender<Health>>,
     pub(super) newest: Arc<watch::Sender<PushId>>,
     pub(super) low_water: Arc<AtomicI64>,
+    pub(super) recent: Arc<Recent>,
 }
 
 /// The writer, before and while it runs.
@@ -224,6 +226,7 @@ impl Writer {
         match batch::commit(&self.connection, &mut self.memory, &*clock, &commands) {
             Ok(outcomes) => {
                 self.show_low_water();
+                self.signs.recent.note(&commands, &outcomes);
                 command::deliver(commands, outcomes);
                 if self.memory.last != before {
                     self.signs.newest.send_replace(self.memory.last);
@@ -320,6 +323,7 @@ impl Writer {
             "Writing the store failed: nothing more is stored, and this process must end."
         );
         poison::mark(&self.paths, &reason);
+        self.signs.recent.close();
         self.signs
             .health
             .send_replace(Health::Poisoned(reason.clone()));

@@ -117,7 +117,7 @@ impl Model {
         if let Some(ticket) = &push.ticket {
             self.keep_ticket(ticket);
         }
-        self.insert(stored(id, push));
+        self.insert(StoredPush::new(id, push));
         Ok(Accepted::Stored(id))
     }
 
@@ -473,29 +473,6 @@ impl Model {
 
 const fn after_id(id: PushId) -> PushId {
     PushId(id.0.saturating_add(1))
-}
-
-fn stored(id: PushId, push: NewPush) -> StoredPush {
-    StoredPush {
-        id,
-        account: push.account,
-        user: push.user,
-        kind: push.kind,
-        key: push.key,
-        body: push.body,
-        received_at: push.received_at,
-        verified: push.verified.to_owned(),
-        state: match push.kind {
-            Kind::Malformed => PushState::Malformed,
-            Kind::Message | Kind::Event | Kind::Notice => PushState::Pending,
-        },
-        run: 1,
-        starts: 0,
-        attempts: 0,
-        retry_at: None,
-        reason: push.malformed,
-        repeats: 0,
-    }
 }
 
 fn follow(push: &mut StoredPush, next: Next) {
