@@ -127,6 +127,7 @@ impl Engine {
             alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
             armed: None,
             batch: Vec::with_capacity(BATCH),
+            breath: Breath::default(),
         };
         let stopped = inputs.serve(&mut machine).await?;
         let runtime = machine.into_runtime();
@@ -147,6 +148,40 @@ struct Inputs {
     /// What the alarm is set to, on the monotonic clock.
     armed: Option<Duration>,
     batch: Vec<Finished>,
+    breath: Breath,
+}
+
+/// Keeps the engine from being woken for every single event while many come.
+///
+/// Events come from other threads, and each wake of a sleeping one costs more than what is then done.
+/// So after a few looks within a moment the engine pauses for one, and finds many events at the next.
+/// One push after another never meets a pause.
+#[derive(Debug, Default)]
+struct Breath {
+    began: Duration,
+    looks: u32,
+}
+
+/// A moment: the shortest pause that tokio's timer knows.
+const MOMENT: Duration = Duration::from_millis(1);
+/// Looks in a moment before the engine pauses. One push from its storing to its end needs about four.
+const LOOKS: u32 = 8;
+
+impl Breath {
+    /// Counts a look, and pauses when there were many.
+    async fn take(&mut self, clock: &dyn Clock) {
+        let now = clock.monotonic();
+        if now.saturating_sub(self.began) >= MOMENT {
+            *self = Self {
+                began: now,
+                looks: 0,
+            };
+        }
+        self.looks += 1;
+        if self.looks > LOOKS {
+            tokio::time::sleep(MOMENT).await;
+        }
+    }
 }
 
 /// What came first.
@@ -191,6 +226,7 @@ impl Inputs {
                 Woke::Alarm => machine.ring(),
             }
             self.take_batch(machine)?;
+            self.breath.take(&*machine.parts.clock).await;
         }
     }
 
