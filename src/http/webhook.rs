@@ -231,7 +231,12 @@ fn new_push(served: &Served, opened: &Opened, head: Head, received_at: Timestamp
         user: head.user,
         kind: head.kind,
         key: head.dedupe_key,
-        body: opened.body().clone(),
+        body: match served.account.credentials.mode() {
+            // As received, it is a few hundred bytes of the connection's read buffer, and would keep
+            // all of that in memory for as long as the push is.
+            Mode::Plain => Bytes::copy_from_slice(opened.body()),
+            Mode::Compatible | Mode::Secure => opened.body().clone(),
+        },
         received_at,
         verified: opened.how(),
         malformed: head.malformed,
