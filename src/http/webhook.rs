@@ -175,7 +175,7 @@ impl Webhook {
             user: head.user,
             kind: head.kind,
             key: head.dedupe_key,
-            body: opened.body().clone(),
+            body: kept_body(&opened, served.account.credentials.mode()),
             received_at,
             verified: opened.how(),
             malformed: head.malformed,
@@ -262,6 +262,16 @@ fn success() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, TEXT))
         .body(Bytes::from_static(b"success"))
+}
+
+/// The document as it is stored.
+fn kept_body(opened: &Opened, mode: Mode) -> Bytes {
+    match mode {
+        // As received, it is a few hundred bytes of the connection's read buffer, and would keep all of
+        // that in memory for as long as the push is.
+        Mode::Plain => Bytes::copy_from_slice(opened.body()),
+        Mode::Compatible | Mode::Secure => opened.body().clone(),
+    }
 }
 
 /// Reads the whole body, or as much as shows that it is too much.
