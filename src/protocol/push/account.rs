@@ -5,7 +5,7 @@ use crate::protocol::push::Decimal;
 use crate::protocol::push::vocabulary::family;
 
 family! {
-    "Account and user" / "账号与用户"
+    "account" "Account and user" / "账号与用户"
 
     event "subscribe" => Subscribe (Active, Follow, answered)
     "A user begins to follow, perhaps by scanning a code or after paying." / "用户关注，包括扫描带参数二维码关注、支付后关注。"

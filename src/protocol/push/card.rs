@@ -5,7 +5,7 @@ use crate::protocol::push::vocabulary::family;
 use crate::protocol::push::{Flag, Id, Number};
 
 family! {
-    "Cards and coupons" / "卡券"
+    "card" "Cards and coupons" / "卡券"
 
     event "card_pass_check" => CardPassCheck (Legacy, closed, unanswered)
     "A card passed the platform's review." / "卡券通过审核。"

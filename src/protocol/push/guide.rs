@@ -5,7 +5,7 @@ use crate::protocol::push::Number;
 use crate::protocol::push::vocabulary::family;
 
 family! {
-    "Guides" / "对话能力（导购）"
+    "guide" "Guides" / "对话能力（导购）"
 
     event "guide_qrcode_scan_event" => GuideQrcodeScan (Legacy, closed, unanswered)
     "A user scans a guide's code." / "用户扫描顾问二维码。"

@@ -4,7 +4,7 @@ use crate::protocol::push::vocabulary::family;
 use crate::protocol::push::{Id, Number};
 
 family! {
-    "Invoices" / "电子发票"
+    "invoice" "Invoices" / "电子发票"
 
     event "user_authorize_invoice" => UserAuthorizeInvoice (Legacy, closed, unanswered)
     "A user asks for the invoice of an order." / "用户完成发票授权。"

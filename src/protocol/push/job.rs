@@ -99,7 +99,7 @@ record! {
 }
 
 family! {
-    "Results of sending" / "发送结果"
+    "job" "Results of sending" / "发送结果"
 
     event "TEMPLATESENDJOBFINISH" => TemplateSendJobFinish (Active, closed, unanswered)
     "A template message was delivered to its user, or not." / "模板消息发送完成（送达或失败）。"

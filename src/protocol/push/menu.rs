@@ -14,7 +14,7 @@ record! {
 }
 
 family! {
-    "Custom menu" / "自定义菜单"
+    "menu" "Custom menu" / "自定义菜单"
 
     event "CLICK" => Click (Active, Menu, answered)
     "A user taps a button of type `click`." / "用户点击 click 类型的菜单。"

@@ -8,7 +8,7 @@ use crate::protocol::push::vocabulary::family;
 use crate::protocol::push::{Decimal, Flag, Id, Number};
 
 family! {
-    "Messages" / "用户消息"
+    "message" "Messages" / "用户消息"
 
     message "text" => Text (Active, Message, answered)
     "A user writes a text, or taps an item of a menu message." / "用户发送文本，或点击客服菜单消息中的选项。"

@@ -67,7 +67,7 @@ record! {
 }
 
 family! {
-    "Notices to third-party platforms" / "第三方平台通知"
+    "notice" "Notices to third-party platforms" / "第三方平台通知"
 
     notice "component_verify_ticket" => ComponentVerifyTicket (Active, closed, unanswered)
     "Every ten minutes or so, once the third-party platform is approved. Valid for 12 hours." / "第三方平台通过审核后约每 10 分钟推送一次；有效期 12 小时。"

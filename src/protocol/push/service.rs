@@ -4,7 +4,7 @@ use crate::id::OpenId;
 use crate::protocol::push::vocabulary::family;
 
 family! {
-    "Customer service" / "客服"
+    "service" "Customer service" / "客服"
 
     event "kf_create_session" => KfCreateSession (Legacy, closed, unanswered)
     "An agent takes over a user's conversation." / "客服接入会话。"

@@ -38,7 +38,7 @@ record! {
 }
 
 family! {
-    "Sibling products" / "小程序等关联产品"
+    "sibling" "Sibling products" / "小程序等关联产品"
 
     event "weapp_audit_success" => WeappAuditSuccess (Active, closed, unanswered)
     "A version of a mini program passed the review." / "小程序代码审核通过。"

@@ -21,7 +21,7 @@ record! {
 }
 
 family! {
-    "Stores, shaking, Wi-Fi, small shop, scanned products" / "门店、摇一摇周边、连 Wi-Fi、微信小店、扫一扫商品"
+    "store" "Stores, shaking, Wi-Fi, small shop, scanned products" / "门店、摇一摇周边、连 Wi-Fi、微信小店、扫一扫商品"
 
     event "poi_check_notify" => PoiCheckNotify (Obsolete, closed, unanswered)
     "A store was reviewed." / "门店审核结果。"

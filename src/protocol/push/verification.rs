@@ -4,7 +4,7 @@ use crate::protocol::push::vocabulary::family;
 use crate::protocol::push::{Id, Number};
 
 family! {
-    "Verification" / "微信认证"
+    "verification" "Verification" / "微信认证"
 
     event "qualification_verify_success" => QualificationVerifySuccess (Active, closed, unanswered)
     "The account's qualification was verified: it has its interfaces now." / "资质认证成功，此时立即获得接口权限。"

@@ -18,6 +18,8 @@ use crate::protocol::push::{
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Family {
+    /// One word for it.
+    pub name: &'static str,
     /// Its name.
     pub english: &'static str,
     /// Its name in Chinese.
@@ -211,7 +213,7 @@ typed! {
 /// ```
 macro_rules! family {
     (
-        $family:literal / $family_chinese:literal
+        $word:literal $family:literal / $family_chinese:literal
         $(
             $kind:ident $name:literal $(| $alias:literal)* => $type:ident ($status:ident, $window:ident, $answer:ident)
             $english:literal / $chinese:literal
@@ -245,6 +247,7 @@ macro_rules! family {
             use $crate::protocol::push::{Entry, Family, Status, Typed};
 
             Family {
+                name: $word,
                 english: $family,
                 chinese: $family_chinese,
                 entries: &[$(Entry {
