@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 use crate::clock::Timestamp;
 
 /// The AppID of a service account (`wx` + 16 hex digits), the name an account has inside wxhook.
@@ -106,6 +108,12 @@ impl fmt::Display for OpenId {
 impl fmt::Debug for OpenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OpenId({})", self.0)
+    }
+}
+
+impl Serialize for OpenId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -23,6 +23,10 @@
 //! }
 //! ```
 //!
+//! What comes in is typed in [`push`]: every message, event and notice that is known, for
+//! `Router::on::<push::Image, _>(…)` and for handlers' arguments. (`Text` here is what goes out; what a user
+//! wrote is `push::Text`.)
+//!
 //! Rooms in reading order: [`protocol`] (bytes in, values out), [`store`] (what must survive),
 //! [`http`] (the way to `success`), [`dispatch`] (routes, lanes, attempts, outbox), [`token`],
 //! [`platform`] and [`api`] (the way to WeChat), [`simulator`] (a local WeChat), [`config`],
@@ -52,7 +56,8 @@ pub use dispatch::{
 };
 pub use id::{AppId, OpenId};
 pub use protocol::message::Text;
-pub use protocol::push::{Click, Push, Subscribe, Unsubscribe};
+pub use protocol::push;
+pub use protocol::push::{Click, Push, Scan, Subscribe, Unsubscribe, View};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -7,24 +7,48 @@
 use std::fmt;
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::id::{AppId, OpenId};
 use crate::protocol::xml::XmlError;
 
+mod account;
+mod card;
 mod dedupe;
+mod element;
 mod fields;
-mod follow;
+mod guide;
 mod head;
 mod headers;
+mod invoice;
+mod job;
 mod menu;
-mod text;
+mod message;
+mod node;
+mod notice;
+mod service;
+mod sibling;
+mod store;
+mod value;
+mod verification;
+mod vocabulary;
 
+pub use account::*;
+pub use card::*;
+pub use element::{Count, Field, Word};
 pub use fields::Fields;
-pub use follow::{Subscribe, Unsubscribe};
+pub use guide::*;
 pub use head::Head;
-pub use menu::Click;
-pub use text::Text;
+pub use invoice::*;
+pub use job::*;
+pub use menu::*;
+pub use message::*;
+pub use notice::*;
+pub use service::*;
+pub use sibling::*;
+pub use store::*;
+pub use value::{Decimal, Flag, Id, Number};
+pub use verification::*;
+pub use vocabulary::{Entry, FAMILIES, Family, Status, Typed, Window};
 
 use headers::Headers;
 
@@ -119,13 +143,17 @@ impl Push {
     pub fn parse(account: &AppId, body: &Bytes) -> Result<Self, Malformed> {
         let headers = Headers::read(body)?;
         let fields = Fields::read(body, headers.recovery())?;
-        Ok(Self {
+        let mut push = Self {
             kind: headers.kind(),
             dedupe_key: dedupe::key(account, &headers, body)?,
             from: headers.user(),
-            typed: Typed::read(headers.kind(), &fields),
+            typed: Typed::Other,
             fields,
-        })
+        };
+        if let Some(entry) = push.entry() {
+            push.typed = entry.read(&push.fields);
+        }
+        Ok(push)
     }
 
     /// Message, event or notice.
@@ -145,6 +173,35 @@ impl Push {
             Kind::Message | Kind::Event | Kind::Malformed => "Event",
         };
         self.fields.get(name)
+    }
+
+    /// What is known about its kind; none for what has no type.
+    pub fn entry(&self) -> Option<&'static Entry> {
+        Entry::find(self.kind, self.name())
+    }
+
+    /// Which sending window it opens for its user. A tap on an item of a menu message comes as a text, but
+    /// opens the window of a menu.
+    pub fn window(&self) -> Option<Window> {
+        match &self.typed {
+            Typed::Text(text) if text.bizmsgmenuid.is_some() => Some(Window::Menu),
+            _ => self.entry()?.window,
+        }
+    }
+
+    /// The user across the accounts of one owner, where the platform tells it.
+    pub fn union_id(&self) -> Option<&str> {
+        let spellings = ["UnionId", "UnionID", "unionid"];
+        let mut found = spellings.iter().filter_map(|name| self.fields.get(name));
+        found.find(|text| !text.is_empty())
+    }
+
+    /// What it is called among the pushes of its kind.
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::Message => self.msg_type(),
+            Kind::Event | Kind::Notice | Kind::Malformed => self.event().unwrap_or_default(),
+        }
     }
 
     /// The user, or the system user in whose name the platform speaks; empty for a notice.
@@ -183,68 +240,14 @@ impl Push {
     }
 }
 
-/// A push whose type this version knows. As JSON: the type's own fields, or `null`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum Typed {
-    /// A user wrote something.
-    Text(Text),
-    /// A user began to follow.
-    Subscribe(Subscribe),
-    /// A user ceased to follow.
-    Unsubscribe(Unsubscribe),
-    /// A user tapped a menu button.
-    Click(Click),
-    /// Anything else: [`Push::fields`] has it all.
-    Other,
-}
-
-impl Typed {
-    fn read(kind: Kind, fields: &Fields) -> Self {
-        let is = |name: &str, value: &str| {
-            let found = fields.get(name).unwrap_or_default();
-            found.eq_ignore_ascii_case(value)
-        };
-        match kind {
-            Kind::Message if is("MsgType", Text::NAME) => Self::Text(Text::read(fields)),
-            Kind::Event if is("Event", Subscribe::NAME) => Self::Subscribe(Subscribe::read(fields)),
-            Kind::Event if is("Event", Unsubscribe::NAME) => Self::Unsubscribe(Unsubscribe {}),
-            Kind::Event if is("Event", Click::NAME) => Self::Click(Click::read(fields)),
-            Kind::Message | Kind::Event | Kind::Notice | Kind::Malformed => Self::Other,
-        }
-    }
-}
-
 /// A type of push that a handler can ask for.
 pub trait PushType: Sized + Clone + Send + Sync + 'static {
-    /// The `MsgType` of a message or the `Event` of an event, as the platform's documentation writes it.
+    /// The `MsgType` of a message, the `Event` of an event or the `InfoType` of a notice, as the platform's
+    /// documentation writes it.
     const NAME: &'static str;
 
     /// The push as this type, if it is one.
     fn of(push: &Push) -> Option<&Self>;
-}
-
-macro_rules! push_type {
-    ($($name:literal => $kind:ident,)*) => {$(
-        impl PushType for $kind {
-            const NAME: &'static str = $name;
-
-            fn of(push: &Push) -> Option<&Self> {
-                match push.typed() {
-                    Typed::$kind(typed) => Some(typed),
-                    _ => None,
-                }
-            }
-        }
-    )*};
-}
-
-push_type! {
-    "text" => Text,
-    "subscribe" => Subscribe,
-    "unsubscribe" => Unsubscribe,
-    "CLICK" => Click,
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ fn decode_turns_an_inner_document_into_lossless_json() {
             "msg_id": "24601234567890123", "dedupe_key": key, "state": null,
             "typed": {
                 "content": "a <b> & c😀", "bizmsgmenuid": null, "msg_data_id": null, "idx": null,
+                "business_id": null,
             },
             "fields": {
                 "ToUserName": "gh_5f2c9a7d10be", "FromUserName": "oUser", "CreateTime": "1718000001",

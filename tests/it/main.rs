@@ -16,4 +16,5 @@ mod main_job;
 mod simulator;
 mod support;
 mod vectors;
+mod vocabulary;
 mod webhook;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Serialize, Serializer};
 
 use crate::protocol::push::Malformed;
+use crate::protocol::push::node::Node;
 use crate::protocol::xml::{self, Leaf, Recovery, Sink};
 
 /// Path → text of every element without children, in the order of the document.
@@ -35,11 +36,9 @@ impl Fields {
             .map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// The platform sends empty elements where it means none.
-    pub(super) fn non_empty(&self, path: &str) -> Option<String> {
-        self.get(path)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
+    /// The root element.
+    pub(super) fn root(&self) -> Node<'_> {
+        Node::root(&self.0)
     }
 }
 

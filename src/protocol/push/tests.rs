@@ -41,7 +41,7 @@ fn a_text_has_all_that_the_platform_tells() {
     assert_eq!(text.bizmsgmenuid.as_deref(), Some("item-101"));
     assert_eq!(
         serde_json::to_string(push.typed()).unwrap(),
-        r#"{"content":" 满意 ","bizmsgmenuid":"item-101","msg_data_id":"2651234567","idx":"2"}"#
+        r#"{"content":" 满意 ","bizmsgmenuid":"item-101","msg_data_id":"2651234567","idx":2,"business_id":null}"#
     );
     assert_eq!(Subscribe::of(&push), None);
 }
