@@ -51,7 +51,10 @@ pub use dispatch::{
     State, pattern,
 };
 pub use id::{AppId, OpenId};
-pub use protocol::message::Text;
+pub use protocol::message::{
+    Article, Image, Message, MiniProgramPage, MsgMenu, Music, News, Text, Video, Voice,
+    without_links,
+};
 pub use protocol::push::{Click, Push, Subscribe, Unsubscribe};
 
 #[cfg(doctest)]
