@@ -55,7 +55,10 @@ pub use dispatch::{
     Reply, Router, Routes, SendError, State, pattern,
 };
 pub use id::{AppId, OpenId};
-pub use protocol::message::Text;
+pub use protocol::message::{
+    Article, Image, Message, MiniProgramPage, MsgMenu, Music, News, Text, Video, Voice,
+    without_links,
+};
 pub use protocol::push;
 pub use protocol::push::{Click, Push, Scan, Subscribe, Unsubscribe, View};
 

@@ -39,11 +39,13 @@ pub mod signature;
 mod credentials;
 mod opened;
 mod outer;
+mod reply;
 mod sealed;
 mod xml;
 
 pub use credentials::{Credentials, CredentialsError, Mode, ModeError, Rotating};
 pub use opened::{OpenError, Opened};
+pub use reply::{Fresh, RetiredError};
 pub use sealed::{EchoError, MAX_VALUE_BYTES, QueryError, Refusal, Sealed, Verified};
 pub use xml::{
     MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_ELEMENTS, MAX_NAME_BYTES, MAX_TEXT_BYTES, XmlError,

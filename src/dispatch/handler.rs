@@ -6,7 +6,10 @@ use futures_util::future::BoxFuture;
 
 use crate::dispatch::error::Error;
 use crate::dispatch::extract::{Context, FromPush, Rejection};
-use crate::protocol::message::{Message, Text};
+use crate::protocol::message::{
+    Image, Message, MiniProgramPage, MpNews, MpNewsArticle, MsgMenu, Music, News, Text, Video,
+    Voice, WxCard,
+};
 
 /// A handler that was started: what it says, or why it failed.
 pub type Called = BoxFuture<'static, Result<Vec<Message>, Error>>;
@@ -82,7 +85,7 @@ pub type Called = BoxFuture<'static, Result<Vec<Message>, Error>>;
     message = "`{Self}` is no handler for a `Router<{S}>`",
     label = "not an async function of extractors that returns a reply",
     note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Reply`, `Deadline`",
-    note = "it returns `()`, `&'static str`, `String`, `Text`, an `Option` or `Vec` of these, or a `Result` of them whose error is a `wxhook` `Error` or turns into one",
+    note = "it returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them whose error is a `wxhook` `Error` or turns into one",
     note = "its future must be `Send`: nothing like `Rc` or a `std` lock guard may be held across an `.await`"
 )]
 pub trait Handler<S, Inputs>: Clone + Send + Sync + 'static {
@@ -122,10 +125,20 @@ handler!(A, B, C, D, E, G, H);
 handler!(A, B, C, D, E, G, H, I);
 
 /// What a handler may return: nothing, a message, several, or a failure.
+///
+/// ```
+/// use wxhook::dispatch::IntoReply;
+/// use wxhook::protocol::message::{Image, Text};
+///
+/// let said = ("您的订单：", Image::new("MEDIA_ID"), Some(Text::new("谢谢").ai()));
+/// assert_eq!(said.into_reply()?.len(), 3);
+/// # Ok::<(), wxhook::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no reply",
     label = "a handler cannot return this",
-    note = "a handler returns `()`, `&'static str`, `String`, `Text`, an `Option` or `Vec` of these, or a `Result` of them"
+    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them",
+    note = "`TransferToCustomerService` can only be a passive reply, and what handlers return goes out as customer messages"
 )]
 pub trait IntoReply {
     /// The messages, in the order in which the user is to see them.
@@ -147,11 +160,29 @@ impl IntoReply for Message {
     }
 }
 
-impl IntoReply for Text {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
-        Message::from(self).into_reply()
-    }
+macro_rules! said {
+    ($($message:ident),*) => {$(
+        impl IntoReply for $message {
+            fn into_reply(self) -> Result<Vec<Message>, Error> {
+                Message::from(self).into_reply()
+            }
+        }
+    )*};
 }
+
+said!(
+    Text,
+    Image,
+    Voice,
+    Video,
+    Music,
+    News,
+    MpNews,
+    MpNewsArticle,
+    MsgMenu,
+    WxCard,
+    MiniProgramPage
+);
 
 impl IntoReply for String {
     fn into_reply(self) -> Result<Vec<Message>, Error> {
@@ -181,8 +212,59 @@ impl<R: IntoReply> IntoReply for Vec<R> {
     }
 }
 
+impl<R: IntoReply, const N: usize> IntoReply for [R; N] {
+    fn into_reply(self) -> Result<Vec<Message>, Error> {
+        Vec::from(self).into_reply()
+    }
+}
+
+macro_rules! said_in_order {
+    ($($reply:ident),*) => {
+        impl<$($reply: IntoReply),*> IntoReply for ($($reply,)*) {
+            #[allow(non_snake_case, reason = "a value is called as its type")]
+            fn into_reply(self) -> Result<Vec<Message>, Error> {
+                let ($($reply,)*) = self;
+                let mut messages = Vec::new();
+                $(messages.extend($reply.into_reply()?);)*
+                Ok(messages)
+            }
+        }
+    };
+}
+
+// As many as the platform lets an account say after a user's message.
+said_in_order!(A, B);
+said_in_order!(A, B, C);
+said_in_order!(A, B, C, D);
+said_in_order!(A, B, C, D, E);
+
 impl<R: IntoReply, E: Into<Error>> IntoReply for Result<R, E> {
     fn into_reply(self) -> Result<Vec<Message>, Error> {
         self.map_err(Into::into)?.into_reply()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(reply: impl IntoReply) -> Vec<Message> {
+        reply.into_reply().unwrap()
+    }
+
+    #[test]
+    fn several_replies_keep_their_order_and_a_failure_among_them_counts_for_all() {
+        let (text, image) = (Text::new("a"), Image::new("m"));
+        let expected: [Message; 2] = [text.clone().into(), image.clone().into()];
+        assert_eq!(said((text.clone(), image.clone())), expected);
+        assert_eq!(
+            said(vec![Message::from(text), image.clone().into()]),
+            expected
+        );
+        assert_eq!(said(["a"; 3]).len(), 3);
+        assert_eq!(said(("a", None::<Image>, ["b", "c"], ())).len(), 3);
+        let failed = ("a", Err::<Image, _>(Error::new("no picture"))).into_reply();
+        assert!(failed.is_err());
+        assert_eq!(said(image.by("a01@gh_abc").ai()).len(), 1);
     }
 }

@@ -49,7 +49,10 @@ impl OpenError {
 pub struct Opened {
     account: AppId,
     body: Bytes,
-    how: &'static str,
+    mode: Mode,
+    token: Slot,
+    /// `None` when it came in plaintext.
+    key: Option<Slot>,
 }
 
 impl Opened {
@@ -65,7 +68,22 @@ impl Opened {
 
     /// How it was verified, for people: the mode, and which secrets when they were the previous ones.
     pub fn how(&self) -> &'static str {
-        self.how
+        how(self.mode, self.token, self.key.unwrap_or(Slot::Current))
+    }
+
+    /// Whether it came encrypted; then its answer must be.
+    pub fn is_encrypted(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Which token verified it.
+    pub(crate) fn token(&self) -> Slot {
+        self.token
+    }
+
+    /// Which key opened it.
+    pub(crate) fn key(&self) -> Option<Slot> {
+        self.key
     }
 
     /// What acceptance needs to know. Never fails: what cannot be read is a value too.
@@ -79,7 +97,7 @@ impl fmt::Debug for Opened {
         f.debug_struct("Opened")
             .field("account", &self.account)
             .field("body_bytes", &self.body.len())
-            .field("how", &self.how)
+            .field("how", &self.how())
             .finish()
     }
 }
@@ -91,17 +109,22 @@ pub(crate) fn open(
     body: Bytes,
 ) -> Result<Opened, OpenError> {
     let (body, key) = match &query.msg_signature {
-        Some(claimed) => decrypt(query, claimed, token, credentials, &body)?,
+        Some(claimed) => {
+            let (body, key) = decrypt(query, claimed, token, credentials, &body)?;
+            (body, Some(key))
+        }
         None => {
             // Nothing protects this body, so what is no push at all is not taken for one of ours.
             xml::root(&body).map_err(OpenError::Body)?;
-            (body, Slot::Current)
+            (body, None)
         }
     };
     Ok(Opened {
         account: credentials.app_id().clone(),
         body,
-        how: how(credentials.mode(), token, key),
+        mode: credentials.mode(),
+        token,
+        key,
     })
 }
 

@@ -338,6 +338,8 @@ impl Platform {
             open_id: message.open_id,
             message_type: message.message_type,
             content: message.content,
+            kf_account: message.kf_account,
+            is_ai: message.is_ai,
             body: message.body,
             token: token.number,
         });

@@ -31,6 +31,7 @@ pub use judge::ERROR_TIP;
 pub use judge::Reply;
 pub use judge::ReplyFault;
 pub use judge::Verdict;
+pub use judge::judge;
 pub use load::LoadPlan;
 pub use load::LoadReport;
 pub use target::Target;

@@ -51,6 +51,7 @@ const EXPOSING: &[&str] = &[
     "src/protocol/credentials.rs",
     "src/protocol/envelope.rs",
     "src/protocol/opened.rs",
+    "src/protocol/reply.rs",
     "src/protocol/sealed.rs",
     // Into its file, readable by the owner only; and a test of what was read.
     "src/app/admin_key.rs",
@@ -184,7 +185,7 @@ fn the_simulator_is_a_referee(source: &Source) -> Vec<(usize, String)> {
     }
     matching(
         source.all(),
-        r"\bcrate::(api|protocol::message|platform|token)\b",
+        r"\bcrate::(api|protocol::message|protocol::reply|platform|token)\b",
     )
 }
 

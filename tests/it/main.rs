@@ -13,6 +13,7 @@ mod docs;
 mod durability;
 mod floors;
 mod main_job;
+mod messages;
 mod simulator;
 mod support;
 mod vectors;

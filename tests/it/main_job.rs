@@ -307,7 +307,7 @@ fn serve_with_shim(
 }
 
 /// One text by WeChat's push client, without repeats: its exit code and what it saw, as JSON.
-fn push_once(webhook: SocketAddr, text: &str) -> Value {
+pub(crate) fn push_once(webhook: SocketAddr, text: &str) -> Value {
     let url = format!("http://{webhook}/wechat");
     let arguments = [
         "simulate",

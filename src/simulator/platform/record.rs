@@ -21,8 +21,13 @@ pub struct Delivery {
     pub open_id: String,
     /// `text`, `image`, …
     pub message_type: String,
-    /// What the user reads, of a text message.
+    /// What the user reads, as far as that is in the message: a text, the lines of a menu, the title of
+    /// a card.
     pub content: Option<String>,
+    /// The customer-service account that speaks.
+    pub kf_account: Option<String>,
+    /// Whether the user is told that an AI has made it.
+    pub is_ai: bool,
     /// The request's body, byte for byte.
     #[serde(serialize_with = "as_text")]
     pub body: Bytes,

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::answer::Refusal;
 
+mod branch;
+
 /// What a `\uXXXX` escape of a printable character in a message's body does. The platform was seen to
 /// refuse such bodies, and to show the escapes to the user; careful callers send none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,27 +23,14 @@ pub enum Escapes {
 /// Bytes of UTF-8 that a text message may have.
 pub const MAX_TEXT_BYTES: usize = 2048;
 
-/// Message types that the page of custom/send lists.
-const MESSAGE_TYPES: &[&str] = &[
-    "text",
-    "image",
-    "voice",
-    "video",
-    "music",
-    "news",
-    "mpnews",
-    "mpnewsarticle",
-    "msgmenu",
-    "wxcard",
-    "miniprogrampage",
-];
-
 /// A message that may be delivered, as far as its body tells.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) open_id: String,
     pub(super) message_type: String,
     pub(super) content: Option<String>,
+    pub(super) kf_account: Option<String>,
+    pub(super) is_ai: bool,
     pub(super) body: Bytes,
 }
 
@@ -58,29 +47,44 @@ pub(super) fn validate(body: &Bytes, escapes: Escapes) -> Result<Message, Refusa
     let raw = std::str::from_utf8(body).map_err(|_| Refusal::code(47001))?;
     let document = parse(raw, escapes)?;
     let open_id = text_member(&document, "touser").ok_or(Refusal::code(40003))?;
-    let message_type = text_member(&document, "msgtype")
-        .filter(|name| MESSAGE_TYPES.contains(name))
-        .ok_or(Refusal::code(40008))?;
+    let message_type = text_member(&document, "msgtype").ok_or(Refusal::code(40008))?;
     let branch = document.get(message_type);
-    let content = match message_type {
-        "text" => Some(text_content(branch)?),
-        "news" => {
-            check_articles(branch)?;
-            None
-        }
-        _ => {
-            branch
-                .and_then(Value::as_object)
-                .ok_or(Refusal::code(40008))?;
-            None
-        }
-    };
+    let content = branch::check(message_type, branch).ok_or(Refusal::code(40008))??;
     Ok(Message {
         open_id: open_id.to_owned(),
         message_type: message_type.to_owned(),
         content,
+        kf_account: kf_account(&document)?,
+        is_ai: is_ai(&document)?,
         body: body.clone(),
     })
+}
+
+/// Who speaks: `customservice.kf_account`, a name and an account around an `@`.
+fn kf_account(document: &Value) -> Result<Option<String>, Refusal> {
+    let Some(speaker) = document.get("customservice") else {
+        return Ok(None);
+    };
+    let account = text_member(speaker, "kf_account").ok_or(Refusal::code(61452))?;
+    let has_two_sides = account
+        .find('@')
+        .is_some_and(|at| at > 0 && at + 1 < account.len());
+    match has_two_sides {
+        true => Ok(Some(account.to_owned())),
+        false => Err(Refusal::code(61452)),
+    }
+}
+
+/// Whether the grey line about an AI stands below: `aimsgcontext.is_ai_msg`, 0 or 1.
+fn is_ai(document: &Value) -> Result<bool, Refusal> {
+    let Some(context) = document.get("aimsgcontext") else {
+        return Ok(false);
+    };
+    match context.get("is_ai_msg").and_then(Value::as_u64) {
+        Some(0) => Ok(false),
+        Some(1) => Ok(true),
+        _ => Err(Refusal::code(47001)),
+    }
 }
 
 fn text_member<'a>(document: &'a Value, name: &str) -> Option<&'a str> {
@@ -134,31 +138,4 @@ fn showing_escapes(raw: &str) -> Option<String> {
 /// Control characters cannot be written in any other way than by an escape.
 fn is_control(code_unit: u32) -> bool {
     char::from_u32(code_unit).is_some_and(char::is_control)
-}
-
-fn text_content(branch: Option<&Value>) -> Result<String, Refusal> {
-    let branch = branch
-        .and_then(Value::as_object)
-        .ok_or(Refusal::code(44004))?;
-    let content = branch
-        .get("content")
-        .and_then(Value::as_str)
-        .filter(|content| !content.is_empty())
-        .ok_or(Refusal::code(44004))?;
-    if content.len() > MAX_TEXT_BYTES {
-        return Err(Refusal::code(45002));
-    }
-    Ok(content.to_owned())
-}
-
-/// A news message carries exactly one article since 2018-10-12.
-fn check_articles(branch: Option<&Value>) -> Result<(), Refusal> {
-    let articles = branch
-        .and_then(|branch| branch.get("articles"))
-        .and_then(Value::as_array)
-        .ok_or(Refusal::code(40008))?;
-    match articles.len() {
-        1 => Ok(()),
-        _ => Err(Refusal::code(45008)),
-    }
 }

@@ -228,9 +228,6 @@ fn a_refusal_is_http_200_with_a_rid_that_tells_the_time() {
 fn custom_send_checks_what_it_delivers() {
     let mut platform = platform();
     let (token, _) = token(&mut platform, 0, &stable(false));
-    let news = |articles: &str| {
-        format!(r#"{{"touser":"o","msgtype":"news","news":{{"articles":[{articles}]}}}}"#)
-    };
     for (name, body, expected) in [
         ("nothing", String::new(), 44002),
         ("no JSON", "touser=o".into(), 47001),
@@ -293,8 +290,6 @@ fn custom_send_checks_what_it_delivers() {
             r#"{"touser":"o","msgtype":"text","text":{"content":"\\u60a8"}}"#.into(),
             0,
         ),
-        ("two articles", news("{},{}"), 45008),
-        ("one article", news("{}"), 0),
     ] {
         let got = code(&mut platform, 1, &send(&token, &body));
         assert_eq!(got, Some(expected), "{name}");
@@ -304,7 +299,161 @@ fn custom_send_checks_what_it_delivers() {
         ..send(&token, "")
     };
     assert_eq!(code(&mut platform, 1, &invalid_utf8), Some(47001));
-    assert_eq!(platform.delivery_count(), 4);
+    assert_eq!(platform.delivery_count(), 3);
+}
+
+#[test]
+fn custom_send_knows_what_each_type_must_hold() {
+    let article = r#"{"title":"t","description":"","url":"u","picurl":""}"#;
+    let item = r#"{"id":"1","content":"好"}"#;
+    let menu = |items: usize| format!(r#"{{"list":[{}]}}"#, vec![item; items].join(","));
+    let said = |content: usize| {
+        let content = "a".repeat(content);
+        format!(r#"{{"list":[{{"id":"1","content":"{content}"}}]}}"#)
+    };
+    let news = |articles: &[&str]| format!(r#"{{"articles":[{}]}}"#, articles.join(","));
+    let mut platform = platform();
+    let (token, _) = token(&mut platform, 0, &stable(false));
+    let mut delivered = Vec::new();
+    for (kind, branch, expected) in [
+        ("image", r#"{"media_id":"m"}"#.to_owned(), 0),
+        ("image", r#"{"media_id":""}"#.into(), 40007),
+        ("image", r#"{"media_id":7}"#.into(), 47001),
+        ("image", r#"{"MediaId":"m"}"#.into(), 40007),
+        ("image", "[]".into(), 40008),
+        ("voice", r#"{"media_id":"m"}"#.into(), 0),
+        ("voice", "{}".into(), 40007),
+        (
+            "video",
+            r#"{"media_id":"m","thumb_media_id":"t","title":"T"}"#.into(),
+            0,
+        ),
+        ("video", r#"{"media_id":"m"}"#.into(), 40007),
+        (
+            "video",
+            r#"{"media_id":"m","thumb_media_id":"t","title":null}"#.into(),
+            47001,
+        ),
+        (
+            "music",
+            r#"{"musicurl":"u","thumb_media_id":"t","title":"T","description":"d"}"#.into(),
+            0,
+        ),
+        (
+            "music",
+            r#"{"musicurl":"u","title":"T","description":"d"}"#.into(),
+            40007,
+        ),
+        (
+            "music",
+            r#"{"MusicUrl":"u","thumb_media_id":"t","title":"T","description":"d"}"#.into(),
+            44004,
+        ),
+        ("news", news(&[article]), 0),
+        ("news", news(&[]), 45008),
+        ("news", news(&[article, article]), 45008),
+        ("news", news(&["{}"]), 44003),
+        (
+            "news",
+            news(&[r#"{"title":"t","description":"d","url":"u"}"#]),
+            44003,
+        ),
+        ("news", "{}".into(), 44003),
+        ("news", r#"{"articles":{}}"#.into(), 47001),
+        ("mpnews", r#"{"media_id":"m"}"#.into(), 0),
+        ("mpnews", "{}".into(), 40007),
+        ("mpnewsarticle", r#"{"article_id":"a"}"#.into(), 0),
+        ("mpnewsarticle", r#"{"media_id":"a"}"#.into(), 53600),
+        ("msgmenu", menu(1), 0),
+        ("msgmenu", menu(10), 0),
+        ("msgmenu", menu(11), 45098),
+        ("msgmenu", menu(0), 45098),
+        ("msgmenu", "{}".into(), 45098),
+        ("msgmenu", said(128), 0),
+        ("msgmenu", said(129), 45099),
+        ("msgmenu", said(0), 45099),
+        (
+            "msgmenu",
+            r#"{"list":[{"id":101,"content":"a"}]}"#.into(),
+            47001,
+        ),
+        (
+            "msgmenu",
+            r#"{"head_content":"h","list":[{"id":"1","content":"a"}],"tail_content":"t"}"#.into(),
+            0,
+        ),
+        ("wxcard", r#"{"card_id":"c"}"#.into(), 0),
+        ("wxcard", "{}".into(), 44004),
+        (
+            "miniprogrampage",
+            r#"{"title":"t","appid":"w","pagepath":"p","thumb_media_id":"m"}"#.into(),
+            0,
+        ),
+        (
+            "miniprogrampage",
+            r#"{"title":"t","pagepath":"p","thumb_media_id":"m"}"#.into(),
+            40166,
+        ),
+        (
+            "miniprogrampage",
+            r#"{"title":"t","appid":"w","thumb_media_id":"m"}"#.into(),
+            40165,
+        ),
+        (
+            "miniprogrampage",
+            r#"{"title":"t","appid":"w","pagepath":"p"}"#.into(),
+            40007,
+        ),
+        (
+            "miniprogrampage",
+            r#"{"appid":"w","pagepath":"p","thumb_media_id":"m"}"#.into(),
+            44004,
+        ),
+        ("transfer_customer_service", "{}".into(), 40008),
+        ("link", r#"{"title":"t"}"#.into(), 40008),
+    ] {
+        let body = format!(r#"{{"touser":"o","msgtype":"{kind}","{kind}":{branch}}}"#);
+        let got = code(&mut platform, 1, &send(&token, &body));
+        assert_eq!(got, Some(expected), "{body}");
+        delivered.extend((expected == 0).then_some(kind));
+    }
+    let recorded: Vec<_> = platform
+        .deliveries_after(0)
+        .map(|delivery| delivery.message_type.as_str())
+        .collect();
+    assert_eq!(recorded, delivered);
+    let menus = platform.deliveries_after(0);
+    let shown = menus.filter_map(|delivery| delivery.content.as_deref());
+    assert!(shown.into_iter().any(|content| content == "h\na\nt"));
+}
+
+#[test]
+fn custom_send_records_who_speaks_and_the_mark_of_an_ai() {
+    let mut platform = platform();
+    let (token, _) = token(&mut platform, 0, &stable(false));
+    for (frame, expected) in [
+        (r#""customservice":{"kf_account":"a01@gh_abc"}"#, 0),
+        (r#""aimsgcontext":{"is_ai_msg":1}"#, 0),
+        (r#""aimsgcontext":{"is_ai_msg":0}"#, 0),
+        (r#""aimsgcontext":{"is_ai_msg":2}"#, 47001),
+        (r#""aimsgcontext":{"is_ai_msg":true}"#, 47001),
+        (r#""customservice":{}"#, 61452),
+        (r#""customservice":{"kf_account":"a01"}"#, 61452),
+        (r#""customservice":{"kf_account":"@gh_abc"}"#, 61452),
+    ] {
+        let body =
+            format!(r#"{{"touser":"o","msgtype":"image","image":{{"media_id":"m"}},{frame}}}"#);
+        let got = code(&mut platform, 1, &send(&token, &body));
+        assert_eq!(got, Some(expected), "{frame}");
+    }
+    let recorded: Vec<_> = platform
+        .deliveries_after(0)
+        .map(|delivery| (delivery.kf_account.as_deref(), delivery.is_ai))
+        .collect();
+    assert_eq!(
+        recorded,
+        [(Some("a01@gh_abc"), false), (None, true), (None, false)]
+    );
 }
 
 #[test]
@@ -357,6 +506,8 @@ fn a_delivery_is_recorded_as_it_was_sent() {
         open_id: "oA".into(),
         message_type: "text".into(),
         content: Some("您好".into()),
+        kf_account: None,
+        is_ai: false,
         body: Bytes::copy_from_slice(body.as_bytes()),
         token: 1,
     };
@@ -665,7 +816,7 @@ fn any_call() -> impl Strategy<Value = Call> {
     ];
     let body = prop_oneof![
         any::<Vec<u8>>(),
-        r#"\{"touser":"o","msgtype":"(text|news)","text":\{"content":"(\\\\|\\u[0-9a-f]{4}|.)*"\}\}"#
+        r#"\{"touser":"o","msgtype":"(text|news|msgmenu)","(text|news|msgmenu)":\{"content":"(\\\\|\\u[0-9a-f]{4}|.)*"\}\}"#
             .prop_map(String::into_bytes),
     ];
     ("GET|POST|PUT", path, ".*", any::<bool>(), body).prop_map(

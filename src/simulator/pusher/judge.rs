@@ -79,6 +79,10 @@ pub enum ReplyFault {
     /// `MsgType` is none that a passive reply can have.
     #[error("the MsgType is none of a passive reply")]
     MessageType,
+    /// `ArticleCount` is not the number of items, or more than what is shown: one in answer to a message,
+    /// eight in answer to an event.
+    #[error("ArticleCount is not the number of items, or more than would be shown")]
+    ArticleCount,
     /// A text of more than 2048 bytes.
     #[error("the text has more than {MAX_TEXT_BYTES} bytes")]
     TooLong,
@@ -159,7 +163,8 @@ impl From<WireError> for Verdict {
     }
 }
 
-pub(super) fn judge(identity: &Identity, push: &Push, status: u16, body: &[u8]) -> Verdict {
+/// Judges the answer to a push as WeChat does.
+pub fn judge(identity: &Identity, push: &Push, status: u16, body: &[u8]) -> Verdict {
     match (status, body) {
         (200, b"success") => Verdict::Success,
         (200, b"") => Verdict::Empty,
@@ -225,12 +230,31 @@ fn judge_document(
     if content.is_some_and(|content| content.len() > MAX_TEXT_BYTES) {
         return Err(ReplyFault::TooLong);
     }
+    if message_type == "news" {
+        judge_articles(push, elements)?;
+    }
     Ok(Reply {
         message_type: message_type.to_owned(),
         content: content.map(str::to_owned),
         document: document.to_owned(),
         was_sealed,
     })
+}
+
+fn judge_articles(push: &Push, elements: &Elements) -> Result<(), ReplyFault> {
+    let is_event = element(&push.document, "MsgType").as_deref() == Some("event");
+    let shown = if is_event { 8 } else { 1 };
+    let items = elements.count("Articles/item");
+    for name in ["Title", "Description", "PicUrl", "Url"] {
+        if elements.count(&format!("Articles/item/{name}")) != items {
+            return Err(ReplyFault::ArticleCount);
+        }
+    }
+    let claimed = elements.text("ArticleCount").unwrap_or_default();
+    match claimed == items.to_string() && items <= shown {
+        true => Ok(()),
+        false => Err(ReplyFault::ArticleCount),
+    }
 }
 
 /// What a reply of this type must hold and not leave empty; `None` for types that are no replies.
@@ -241,7 +265,7 @@ fn mandatory(message_type: &str) -> Option<&'static [&'static str]> {
         "voice" => Some(&["Voice/MediaId"]),
         "video" => Some(&["Video/MediaId"]),
         "music" => Some(&["Music/ThumbMediaId"]),
-        "news" => Some(&["ArticleCount", "Articles/item/Title"]),
+        "news" => Some(&["ArticleCount", "Articles/item/Title", "Articles/item/Url"]),
         "transfer_customer_service" => Some(&[]),
         _ => None,
     }
@@ -290,10 +314,20 @@ impl Elements {
                     None => text.push_str(resolve_predefined_entity(&reference.into_inner())?),
                 },
                 Event::DocType(_) => return None,
+                Event::Empty(empty) if has_root => {
+                    let mut names = path.get(1..).unwrap_or_default().to_vec();
+                    names.push(empty.name().as_ref().to_owned());
+                    elements.push((names.join("/"), String::new()));
+                }
                 Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
                 Event::Eof => return (has_root && path.is_empty()).then_some(Self(elements)),
             }
         }
+    }
+
+    /// How many elements have this path.
+    fn count(&self, path: &str) -> usize {
+        self.0.iter().filter(|(name, _)| name == path).count()
     }
 
     /// The text of the first element with this path; `None` when it is missing or empty.
@@ -347,6 +381,42 @@ mod tests {
         fn whatever_a_user_writes_stands_in_the_document(content in r".*(\]\]>)?.*[^\s]") {
             let document = push(content.clone()).document;
             prop_assert_eq!(element(&document, "Content"), Some(content));
+        }
+    }
+
+    #[test]
+    fn news_show_as_many_articles_as_they_count_and_no_more_than_wechat_shows() {
+        let identity = Identity {
+            url: String::new(),
+            app_id: AppId::parse("wx1").unwrap(),
+            token: PushToken::new("token"),
+            key: None,
+            mode: Mode::Plain,
+            original_id: "gh_1".into(),
+        };
+        let now = Timestamp::from_seconds(1_718_000_001);
+        let event = Push::new(Gesture::Follow, "oUser", "gh_1", now, 1);
+        let item =
+            "<item><Title>t</Title><Description></Description><PicUrl></PicUrl><Url>u</Url></item>";
+        let brief = "<item><Title>t</Title><Description/><PicUrl/><Url>u</Url></item>";
+        let lacking = "<item><Title>t</Title><Description></Description><Url>u</Url></item>";
+        for (push, count, items, is_good) in [
+            (push("a".into()), 1, item.repeat(1), true),
+            (push("a".into()), 2, item.repeat(2), false),
+            (push("a".into()), 1, item.repeat(2), false),
+            (push("a".into()), 1, brief.into(), true),
+            (push("a".into()), 1, lacking.into(), false),
+            (event.clone(), 8, item.repeat(8), true),
+            (event.clone(), 9, item.repeat(9), false),
+            (event, 0, String::new(), false),
+        ] {
+            let body = format!(
+                "<xml><ToUserName>oUser</ToUserName><FromUserName>gh_1</FromUserName>\
+                 <CreateTime>1</CreateTime><MsgType>news</MsgType><ArticleCount>{count}</ArticleCount>\
+                 <Articles>{items}</Articles></xml>"
+            );
+            let verdict = judge(&identity, &push, 200, body.as_bytes());
+            assert_eq!(verdict.is_good(), is_good, "{body}: {verdict}");
         }
     }
 }
