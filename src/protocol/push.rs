@@ -219,9 +219,11 @@ impl Push {
         self.fields.get("CreateTime")?.parse().ok()
     }
 
-    /// The id of a message. Events have none; their `MsgID`, if any, is that of a job.
+    /// The id of a message. Events have none; their `MsgID`, if any, is that of a job, and a `MsgId` in one
+    /// was not written by the platform.
     pub fn msg_id(&self) -> Option<&str> {
-        self.fields.get("MsgId")
+        let id = self.fields.get("MsgId");
+        id.filter(|_| self.kind == Kind::Message)
     }
 
     /// What makes a repeat recognisable.

@@ -50,7 +50,7 @@ pub enum XmlError {
     /// It ends inside an element.
     #[error("ends inside an element")]
     Truncated,
-    /// A tag is not well-formed, or its name is longer than [`MAX_NAME_BYTES`].
+    /// A tag is not well-formed, or its name is longer than [`MAX_NAME_BYTES`] or no UTF-8.
     #[error("has a broken tag at byte {at}")]
     Tag {
         /// Where the tag begins.
@@ -388,8 +388,11 @@ impl<'d> Walker<'d> {
         let starts_well = within
             .first()
             .is_some_and(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'.'));
+        let name = &rest[..length];
+        // Else two names could come to the same text.
+        let is_text = name.is_ascii() || std::str::from_utf8(name).is_ok();
         match length {
-            1..=MAX_NAME_BYTES if starts_well => Ok(&rest[..length]),
+            1..=MAX_NAME_BYTES if starts_well && is_text => Ok(name),
             _ => Err(XmlError::Tag { at: begin - 1 }),
         }
     }

@@ -179,6 +179,9 @@ fn what_is_no_document_is_refused_with_its_reason() {
             "{start}"
         );
     }
+    let no_text = b"<xml><\xFF/><\xFE/></xml>";
+    let tag = Err(XmlError::Tag { at: 5 });
+    assert_eq!(read(no_text, Recovery::Off), tag, "a name that is no UTF-8");
 }
 
 #[test]
