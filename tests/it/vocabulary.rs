@@ -280,7 +280,10 @@ fn every_spelling_is_read_and_the_documented_one_first() {
             let [wire, spellings @ ..] = leaf.wires.as_slice() else {
                 continue;
             };
-            for spelling in spellings {
+            // Another wrapper is spelt for all fields of a record at once.
+            let as_deep =
+                |spelling: &&String| spelling.split('/').count() == wire.split('/').count();
+            for spelling in spellings.iter().filter(as_deep) {
                 let example = fixtures.iter().find(|fixture| {
                     let same = fixture.push.entry().map(|entry| entry.type_name);
                     let document = Document::of(&fixture.push);
