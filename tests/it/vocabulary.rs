@@ -243,11 +243,14 @@ fn what_is_missing_or_empty_leaves_the_type_and_all_other_fields_as_they_are() {
                 types[0] == types[1] && types[1] == types[2],
                 "{name} {path}"
             );
-            assert_eq!(
-                typed(&without),
-                typed(&emptied),
-                "{name}: {path} missing and empty"
-            );
+            // An item of a list is still an item when it is empty.
+            if !path.contains('/') {
+                assert_eq!(
+                    typed(&without),
+                    typed(&emptied),
+                    "{name}: {path} missing and empty"
+                );
+            }
             let changed = differences(&whole, &typed(&without));
             assert!(
                 changed <= 1,
@@ -277,11 +280,14 @@ fn every_spelling_is_read_and_the_documented_one_first() {
             let [wire, spellings @ ..] = leaf.wires.as_slice() else {
                 continue;
             };
-            for spelling in spellings {
+            // Another wrapper is spelt for all fields of a record at once.
+            let as_deep =
+                |spelling: &&String| spelling.split('/').count() == wire.split('/').count();
+            for spelling in spellings.iter().filter(as_deep) {
                 let example = fixtures.iter().find(|fixture| {
                     let same = fixture.push.entry().map(|entry| entry.type_name);
                     let document = Document::of(&fixture.push);
-                    same == Some(entry.type_name) && document.has(wire) && !document.has(spelling)
+                    same == Some(entry.type_name) && document.says(wire) && !document.has(spelling)
                 });
                 let Some(example) = example else { continue };
                 let document = Document::of(&example.push);
@@ -289,10 +295,13 @@ fn every_spelling_is_read_and_the_documented_one_first() {
                 let respelt = document.respelt(wire, spelling);
                 let read = parse(&respelt.write(Style::Sections)).unwrap();
                 assert_eq!(typed(&read), typed(&example.push), "{name}");
-                let mut both = document.clone();
-                both.push(spelling, "other");
-                let read = parse(&both.write(Style::Sections)).unwrap();
-                assert_eq!(typed(&read), typed(&example.push), "{name}, both");
+                // A second wrapper would be another element, not another spelling.
+                if !spelling.contains('/') {
+                    let mut both = document.clone();
+                    both.push(spelling, "other");
+                    let read = parse(&both.write(Style::Sections)).unwrap();
+                    assert_eq!(typed(&read), typed(&example.push), "{name}, both");
+                }
                 tried += 1;
             }
         }

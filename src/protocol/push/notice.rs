@@ -163,8 +163,18 @@ family! {
         status: Number = "status",
         /// The same in words.
         msg: String = "msg",
-        /// For whom.
-        info: Option<RegisteredOwner> = "info",
+        /// The company's name.
+        name: Option<String> = "info/name",
+        /// The company's code.
+        code: Option<String> = "info/code",
+        /// What kind of code: 1 the unified social credit code, 2 the organization code, 3 the business licence.
+        code_type: Option<Number> = "info/code_type",
+        /// The legal person's WeChat name.
+        legal_persona_wechat: Option<String> = "info/legal_persona_wechat",
+        /// The legal person's name.
+        legal_persona_name: Option<String> = "info/legal_persona_name",
+        /// The third-party platform's telephone number.
+        component_phone: Option<String> = "info/component_phone",
     }
 
     notice "notify_3rd_wxa_auth" => ThirdWxaAuth (Active, closed, unanswered)

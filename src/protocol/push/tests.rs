@@ -344,3 +344,124 @@ fn a_long_event_is_hashed_whole() {
     assert_ne!(key(&long("1")), key(&long("2")));
     assert_eq!(key(&long("1")), key(&long("1")));
 }
+
+#[test]
+fn results_of_sending_mean_the_same_with_blanks_and_without() {
+    let mass = |status: &str| {
+        let push = event("MASSSENDJOBFINISH", &format!("<Status>{status}</Status>"));
+        let job = MassSendJobFinish::of(&push).unwrap();
+        (job.succeeded(), job.failure())
+    };
+    for (status, expected) in [
+        ("send success", (true, None)),
+        ("sendsuccess", (true, None)),
+        ("send fail", (false, Some(MassSendFailure::Failed))),
+        ("err(10001)", (false, Some(MassSendFailure::Advertising))),
+        (
+            "err(30003)",
+            (false, Some(MassSendFailure::Originality(30003))),
+        ),
+        (
+            "ERR( 40002 )",
+            (false, Some(MassSendFailure::AdministratorTimeout)),
+        ),
+        (
+            "err(99999)",
+            (false, Some(MassSendFailure::Other("err(99999)".into()))),
+        ),
+        ("", (false, Some(MassSendFailure::Other(String::new())))),
+    ] {
+        assert_eq!(mass(status), expected, "{status}");
+    }
+    for (status, expected) in [
+        ("success", TemplateOutcome::Delivered),
+        ("failed:user block", TemplateOutcome::UserBlocked),
+        ("failed: system failed", TemplateOutcome::SystemFailed),
+        ("failed:freq limit", TemplateOutcome::FrequencyLimited),
+        (
+            "failed: Something New",
+            TemplateOutcome::Other("failed:somethingnew".into()),
+        ),
+    ] {
+        let push = event(
+            "TEMPLATESENDJOBFINISH",
+            &format!("<Status>{status}</Status>"),
+        );
+        let job = TemplateSendJobFinish::of(&push).unwrap();
+        assert_eq!(job.outcome(), expected, "{status}");
+        assert_eq!(job.succeeded(), status == "success", "{status}");
+    }
+    for (status, expected) in [
+        ("0", PublishStatus::Published),
+        ("6", PublishStatus::Banned),
+        ("7", PublishStatus::Other(Some(7))),
+        ("", PublishStatus::Other(None)),
+    ] {
+        let info = format!(
+            "<PublishEventInfo><publish_status>{status}</publish_status></PublishEventInfo>"
+        );
+        let push = event("publishjobfinish", &info);
+        assert_eq!(
+            PublishJobFinish::of(&push).unwrap().status(),
+            expected,
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn derived_values_say_what_the_platform_means() {
+    let push = event(
+        "LOCATION",
+        "<Latitude>31.2</Latitude><Longitude>121.4</Longitude>",
+    );
+    let report = LocationReport::of(&push).unwrap();
+    assert_eq!(report.coordinates(), Some((31.2, 121.4)));
+    let push = event("user_authorization_revoke", "<RevokeInfo>206</RevokeInfo>");
+    let revoke = UserAuthorizationRevoke::of(&push).unwrap();
+    assert_eq!(revoke.permission(), Permission::Location);
+    let push = event(
+        "wxa_media_check",
+        "<isrisky>1</isrisky><status_code>4294966288</status_code>",
+    );
+    let check = WxaMediaCheck::of(&push).unwrap();
+    assert_eq!((check.error_code(), check.is_risky()), (Some(-1008), true));
+    let push = event("weapp_audit_fail", "<ScreenShot>a|b||c</ScreenShot>");
+    let fail = WeappAuditFail::of(&push).unwrap();
+    assert_eq!(fail.screenshots().collect::<Vec<_>>(), ["a", "b", "c"]);
+    for (time, expires) in [
+        ("600", Some(1_600)),
+        ("1718005601", Some(1_718_005_601)),
+        ("", None),
+    ] {
+        let body = format!(
+            "<xml><InfoType>authorized</InfoType><AuthorizationCodeExpiredTime>{time}</AuthorizationCodeExpiredTime></xml>"
+        );
+        let push = Push::parse(&account("wx1"), &Bytes::from(body)).unwrap();
+        assert_eq!(
+            Authorized::of(&push).unwrap().code_expires_at(1_000),
+            expires,
+            "{time}"
+        );
+    }
+}
+
+#[test]
+fn a_tap_on_a_menu_message_opens_the_window_of_a_menu() {
+    let window = |inner: &str| parse(inner).unwrap().window();
+    for (inner, expected) in [
+        ("<MsgType>text</MsgType>", Some(Window::Message)),
+        (
+            "<MsgType>text</MsgType><bizmsgmenuid>1</bizmsgmenuid>",
+            Some(Window::Menu),
+        ),
+        (
+            "<MsgType>event</MsgType><Event>scan</Event>",
+            Some(Window::Scan),
+        ),
+        ("<MsgType>event</MsgType><Event>VIEW</Event>", None),
+        ("<MsgType>event</MsgType><Event>new</Event>", None),
+    ] {
+        assert_eq!(window(inner), expected, "{inner}");
+    }
+}

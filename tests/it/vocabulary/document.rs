@@ -84,6 +84,12 @@ impl Document {
         self.0.iter().any(|(path, _)| bare(path) == wire)
     }
 
+    /// Whether an element with a text stands there.
+    pub(super) fn says(&self, wire: &str) -> bool {
+        let mut leaves = self.0.iter();
+        leaves.any(|(path, text)| bare(path) == wire && !text.is_empty())
+    }
+
     pub(super) fn without(&self, path: &str) -> Self {
         Self(
             self.0
