@@ -401,7 +401,7 @@ mod tests {
         let brief = "<item><Title>t</Title><Description/><PicUrl/><Url>u</Url></item>";
         let lacking = "<item><Title>t</Title><Description></Description><Url>u</Url></item>";
         for (push, count, items, is_good) in [
-            (push("a".into()), 1, item.repeat(1), true),
+            (push("a".into()), 1, item.to_owned(), true),
             (push("a".into()), 2, item.repeat(2), false),
             (push("a".into()), 1, item.repeat(2), false),
             (push("a".into()), 1, brief.into(), true),

@@ -3,8 +3,8 @@
 use serde_json::Map;
 use serde_json::Value;
 
-use super::super::answer::Refusal;
 use super::MAX_TEXT_BYTES;
+use crate::simulator::platform::Refusal;
 
 /// Items of a menu message. The service account's page gives no figure; that of 微信客服 gives this one.
 const MAX_MENU_ITEMS: usize = 10;
