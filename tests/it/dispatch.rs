@@ -1,7 +1,7 @@
 //! The engine over the real in-memory inbox, with handlers as users write them and a courier in
 //! place of the platform.
 
-mod kit;
+pub(crate) mod kit;
 mod lanes;
 mod replies;
 mod restarts;
