@@ -26,15 +26,18 @@ const CLOSING: &[u8] = b"</Encrypt>";
 /// The texts that may be the signed one: usually one, at most two.
 ///
 /// An account that is configured as secure works with a console that says 兼容, too. Only what a strange text
-/// does to such a document is forgiven; otherwise secure mode's document must be what it should be.
+/// does to such a document is forgiven, and a ciphertext longer than any text: its document has bounds of its
+/// own. Otherwise secure mode's document must be what it should be.
 pub(crate) fn candidates(mode: Mode, body: &[u8]) -> Result<[Option<&[u8]>; 2], OuterError> {
-    use XmlError::{Mismatch, Mixed, Tag};
+    use XmlError::{Mismatch, Mixed, Tag, TextTooLong};
     if mode == Mode::Compatible {
         return decorated(body);
     }
     match bare(body) {
         Ok(text) => Ok([Some(text), None]),
-        Err(OuterError::Xml(Mismatch { .. } | Mixed { .. } | Tag { .. })) => decorated(body),
+        Err(OuterError::Xml(Mismatch { .. } | Mixed { .. } | Tag { .. } | TextTooLong)) => {
+            decorated(body)
+        }
         Err(error) => Err(error),
     }
 }

@@ -12,6 +12,7 @@ mod dispatch;
 mod docs;
 mod durability;
 mod floors;
+mod hostile;
 mod main_job;
 mod messages;
 mod simulator;

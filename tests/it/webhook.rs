@@ -21,16 +21,16 @@ use wxhook::store::{Filter, Inbox, PushState, StoredPush};
 
 use crate::support::{Answer, get, now, post, raw};
 
-const TOKEN: &str = "token1234567890";
-const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
-const APP_ID: &str = "wx0123456789abcdef";
-const NOW: i64 = 1_700_000_000;
+pub(crate) const TOKEN: &str = "token1234567890";
+pub(crate) const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+pub(crate) const APP_ID: &str = "wx0123456789abcdef";
+pub(crate) const NOW: i64 = 1_700_000_000;
 
-struct Door {
-    address: SocketAddr,
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
     admin: SocketAddr,
     clock: Arc<ManualClock>,
-    inbox: Arc<MemoryInbox>,
+    pub(crate) inbox: Arc<MemoryInbox>,
     counters: Arc<Counters>,
     _running: Running,
 }
@@ -101,7 +101,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
     }
 }
 
-fn door(mode: Mode) -> Door {
+pub(crate) fn door(mode: Mode) -> Door {
     open_door(mode, Settings::default())
 }
 
@@ -118,7 +118,7 @@ impl Door {
         Pusher::new(identity, Arc::clone(&self.clock) as Arc<dyn Clock>, 7).unwrap()
     }
 
-    fn stored(&self) -> Vec<StoredPush> {
+    pub(crate) fn stored(&self) -> Vec<StoredPush> {
         futures_util::FutureExt::now_or_never(self.inbox.list(Filter::default()))
             .unwrap()
             .unwrap()
@@ -129,7 +129,7 @@ impl Door {
     }
 }
 
-fn signed_at(seconds: i64, nonce: &str, token: &str) -> String {
+pub(crate) fn signed_at(seconds: i64, nonce: &str, token: &str) -> String {
     let signature = seal::sign(&[token, &seconds.to_string(), nonce]);
     format!("signature={signature}&timestamp={seconds}&nonce={nonce}")
 }

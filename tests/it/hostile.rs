@@ -1,0 +1,282 @@
+//! Whatever people write: through the real listener to a handler, which gets exactly what XML can carry, from
+//! whom it is, as what it is. And the bounds of a document, at them and beyond.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use wxhook::dispatch::Router;
+use wxhook::id::AppId;
+use wxhook::protocol::push::{Head, Kind, Push};
+use wxhook::protocol::{
+    MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_ELEMENTS, MAX_NAME_BYTES, MAX_TEXT_BYTES, Mode,
+};
+use wxhook::simulator::seal;
+use wxhook::{Content, OpenId, State};
+
+use crate::dispatch::kit::{House, eventually, quick};
+use crate::support::post;
+use crate::webhook::{APP_ID, Door, KEY, NOW, TOKEN, door, signed_at};
+
+/// What a handler was given: user, text, type and id of the message.
+type Received = Arc<Mutex<HashMap<String, (String, String, Option<String>)>>>;
+
+async fn note(
+    user: OpenId,
+    Content(text): Content,
+    push: Arc<Push>,
+    State(received): State<Received>,
+) {
+    let what = (
+        text,
+        push.msg_type().to_owned(),
+        push.msg_id().map(str::to_owned),
+    );
+    let user = user.as_str().to_owned();
+    received.lock().unwrap().insert(user, what);
+}
+
+/// The platform's document of a text message.
+fn document(user: &str, id: usize, written: &str, last: &str) -> String {
+    format!(
+        "<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[{user}]]></FromUserName>\
+         <CreateTime>{NOW}</CreateTime><MsgType><![CDATA[text]]></MsgType>\
+         <Content><![CDATA[{written}]]></Content><MsgId>{id}</MsgId>{last}</xml>"
+    )
+}
+
+/// Pushes a document as the platform would in this mode, and gives the status of the answer.
+fn push(door: &Door, mode: Mode, make: impl Fn(&str) -> String) -> u16 {
+    let inner = make("");
+    let query = signed_at(NOW, "77", TOKEN);
+    if mode == Mode::Plain {
+        return post(door.address, &format!("/wechat?{query}"), &inner).status;
+    }
+    let key = seal::decode_key(KEY).unwrap();
+    let sealed = seal::seal(&key, APP_ID, [7; 16], inner.as_bytes());
+    let encrypt = format!("<Encrypt><![CDATA[{sealed}]]></Encrypt>");
+    let body = match mode {
+        Mode::Compatible => make(&encrypt),
+        Mode::Plain | Mode::Secure => format!("<xml>{encrypt}</xml>"),
+    };
+    let signature = seal::sign(&[TOKEN, &NOW.to_string(), "77", &sealed]);
+    let target = format!("/wechat?{query}&encrypt_type=aes&msg_signature={signature}");
+    post(door.address, &target, &body).status
+}
+
+/// What XML 1.0 can carry of a text. A split that somebody writes by hand is taken for one of the platform's.
+fn carried(written: &str) -> String {
+    let joined = written.replace("]]]]><![CDATA[>", "]]>");
+    let is_carried = |c: &char| match u32::from(*c) {
+        9 | 10 | 13 => true,
+        code => code >= 32 && code != 0xFFFE && code != 0xFFFF,
+    };
+    joined.chars().filter(is_carried).collect()
+}
+
+/// Every text from a user of its own, through listener, store and engine; then what the handler got.
+fn all_arrive(mode: Mode, texts: &[String]) {
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let door = door(mode);
+        let received = Received::default();
+        let house = House::over(Arc::clone(&door.inbox));
+        let routes = Router::new().fallback(note);
+        let engine = house.engine(routes, Arc::clone(&received), quick());
+        for (number, written) in texts.iter().enumerate() {
+            let make = |last: &str| document(&format!("o{number}"), number, written, last);
+            let status = tokio::task::block_in_place(|| push(&door, mode, make));
+            assert_eq!(status, 200, "{written:?}");
+        }
+        eventually(async || (received.lock().unwrap().len() >= texts.len()).then_some(())).await;
+        engine.stop().await;
+        let received = received.lock().unwrap();
+        assert_eq!(received.len(), texts.len());
+        for (number, written) in texts.iter().enumerate() {
+            let expected = (
+                carried(written),
+                "text".to_owned(),
+                Some(number.to_string()),
+            );
+            assert_eq!(
+                received.get(&format!("o{number}")),
+                Some(&expected),
+                "{written:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_handler_gets_the_worst_texts_whole_in_every_mode() {
+    let controls = (0..=0x20).map(|code| format!("a{}b", char::from(code)));
+    let attacks = [
+        "",
+        " ",
+        "]]>",
+        "]]]]><![CDATA[>",
+        "]]",
+        "]]></Content><MsgId>9</MsgId><Content><![CDATA[",
+        "]]></Content><FromUserName><![CDATA[victim]]></FromUserName><MsgType>event</MsgType></xml>",
+        "]]></Content></xml><xml><Content><![CDATA[",
+        "<xml><FromUserName><![CDATA[victim]]></FromUserName><Event>subscribe</Event></xml>",
+        "<Encrypt><![CDATA[ZmFrZQ==]]></Encrypt>",
+        "]]></Content><Encrypt><![CDATA[ZmFrZQ==]]></Encrypt><Content><![CDATA[",
+        "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>&e;",
+        "]]><!-- <?x",
+        "&lt;&#16;&amp;",
+        "{{ 7 * 7 }} {% raw %} ${x} #{x} %s %n",
+        "\u{feff}\u{fffe}\u{ffff}\u{202e}😀/::)",
+        "0",
+    ];
+    let texts: Vec<String> = controls.chain(attacks.map(str::to_owned)).collect();
+    for mode in Mode::ALL {
+        all_arrive(mode, &texts);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_handler_gets_any_text_whole(
+        mode in proptest::sample::select(&Mode::ALL),
+        any in proptest::collection::vec(any::<String>(), 24),
+        hostile in proptest::collection::vec(
+            r"([a-z]|\PC|]]>|]]></Content>|<!\[CDATA\[|<!--|</?(Content|MsgId|FromUserName|Encrypt|xml)>|\{\{|&#1;|[\x00-\x1f]){0,24}",
+            24,
+        ),
+    ) {
+        all_arrive(mode, &[any, hostile].concat());
+    }
+}
+
+#[test]
+fn what_escapes_from_any_other_element_is_malformed_and_forges_nothing() {
+    let account = AppId::parse(APP_ID).unwrap();
+    let inner = |kind: &str, before: &str, element: &str, written: &str, behind: &str| {
+        let document = format!(
+            "<xml><ToUserName>gh_1</ToUserName><FromUserName>o1</FromUserName><CreateTime>1</CreateTime>\
+             <MsgType>{kind}</MsgType>{before}<{element}><![CDATA[{written}]]></{element}>{behind}</xml>"
+        );
+        Bytes::from(document)
+    };
+    for (kind, before, element, behind) in [
+        ("location", "", "Label", "<MsgId>7</MsgId>"),
+        ("link", "", "Title", "<MsgId>7</MsgId>"),
+        ("link", "", "Description", "<MsgId>7</MsgId>"),
+        ("voice", "<MsgId>7</MsgId>", "Recognition", ""),
+        ("event", "<Event>subscribe</Event>", "EventKey", ""),
+        (
+            "event",
+            "<Event>user_enter_tempsession</Event>",
+            "SessionFrom",
+            "",
+        ),
+    ] {
+        let forge = |header: &str| format!("]]></{element}>{header}<x><![CDATA[");
+        let harmless = inner(kind, before, element, "x", behind);
+        let expected = Push::parse(&account, &harmless).unwrap();
+        for header in [
+            "<FromUserName>victim</FromUserName>",
+            "<MsgType>text</MsgType>",
+            "<CreateTime>9</CreateTime>",
+            "<ToUserName>gh_9</ToUserName>",
+        ] {
+            let body = inner(kind, before, element, &forge(header), behind);
+            assert_eq!(
+                Head::read(&account, &body).kind,
+                Kind::Malformed,
+                "{element} {header}"
+            );
+        }
+        // Where the elements are closed well, only what nobody takes for a header comes through.
+        let forged = format!(
+            "]]></{element}><MsgId>9</MsgId><InfoType>t</InfoType><y><![CDATA[]]></y><{element}2><![CDATA["
+        );
+        let body = inner(kind, before, element, &forged, behind);
+        if let Ok(push) = Push::parse(&account, &body) {
+            assert_eq!(push.msg_id(), expected.msg_id(), "{element}");
+            assert_eq!(
+                (push.kind(), push.event()),
+                (expected.kind(), expected.event()),
+                "{element}"
+            );
+        }
+    }
+}
+
+/// What becomes of a document with this behind its headers.
+fn kind_of(more: &str) -> Kind {
+    let document = format!(
+        "<xml><FromUserName>o1</FromUserName><MsgType>event</MsgType><Event>e</Event>{more}</xml>"
+    );
+    let account = AppId::parse(APP_ID).unwrap();
+    let body = Bytes::from(document);
+    let kind = Head::read(&account, &body).kind;
+    assert_eq!(Push::parse(&account, &body).is_ok(), kind == Kind::Event);
+    kind
+}
+
+#[test]
+fn a_document_is_read_at_each_of_its_bounds_and_not_beyond() {
+    // The root is the first level; root and three headers are the first four elements.
+    let deep = |levels: usize| {
+        let levels = levels - 1;
+        "<a>".repeat(levels) + &"</a>".repeat(levels)
+    };
+    let many = |elements: usize| "<a/>".repeat(elements - 4);
+    let name = |bytes: usize| format!("<{}/>", "n".repeat(bytes));
+    let text = |bytes: usize| format!("<a>{}</a>", "x".repeat(bytes));
+    let section = |bytes: usize| format!("<a><![CDATA[{}]]></a>", "x".repeat(bytes));
+    let long = |bytes: usize| {
+        let headers =
+            "<xml><FromUserName>o1</FromUserName><MsgType>event</MsgType><Event>e</Event></xml>";
+        " ".repeat(bytes - headers.len())
+    };
+    for (name, at, beyond) in [
+        ("depth", deep(MAX_DEPTH), deep(MAX_DEPTH + 1)),
+        ("elements", many(MAX_ELEMENTS), many(MAX_ELEMENTS + 1)),
+        ("name", name(MAX_NAME_BYTES), name(MAX_NAME_BYTES + 1)),
+        ("text", text(MAX_TEXT_BYTES), text(MAX_TEXT_BYTES + 1)),
+        (
+            "section",
+            section(MAX_TEXT_BYTES - 12),
+            section(MAX_TEXT_BYTES + 1),
+        ),
+        (
+            "document",
+            long(MAX_DOCUMENT_BYTES),
+            long(MAX_DOCUMENT_BYTES + 1),
+        ),
+    ] {
+        assert_eq!(kind_of(&at), Kind::Event, "{name} at its bound");
+        assert_eq!(kind_of(&beyond), Kind::Malformed, "{name} beyond its bound");
+    }
+}
+
+#[test]
+fn a_text_of_a_mebibyte_and_bytes_that_are_no_text_are_answered_and_kept() {
+    let door = door(Mode::Secure);
+    let status = |user: &str, written: &str| {
+        push(&door, Mode::Secure, |last| document(user, 1, written, last))
+    };
+    assert_eq!(status("o1", &"字".repeat((1 << 20) / 3 + 1)), 413);
+    assert_eq!(status("o2", &"x".repeat(MAX_TEXT_BYTES + 1)), 200);
+    assert_eq!(status("o3", &"x".repeat(MAX_TEXT_BYTES)), 200);
+    let marked = |last: &str| {
+        let document = document("o4", 4, "x", last);
+        format!("\u{feff}<?xml version=\"1.0\"?>\n{document}\n")
+    };
+    assert_eq!(push(&door, Mode::Secure, marked), 200);
+    let kinds: Vec<Kind> = door.stored().iter().map(|push| push.kind).collect();
+    assert_eq!(kinds, [Kind::Malformed, Kind::Message, Kind::Message]);
+
+    let cut = document("o5", 5, "@", "").into_bytes();
+    let at = cut.iter().position(|byte| *byte == b'@').unwrap();
+    let cut = [&cut[..at], b"\xE4\xB8", &cut[at + 1..]].concat();
+    let push = Push::parse(&AppId::parse(APP_ID).unwrap(), &Bytes::from(cut)).unwrap();
+    assert_eq!(push.fields().get("Content"), Some("\u{fffd}"));
+}
