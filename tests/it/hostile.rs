@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::Router;
 use wxhook::id::AppId;
 use wxhook::protocol::push::{Head, Kind, Push};
@@ -13,9 +14,10 @@ use wxhook::protocol::{
     MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_ELEMENTS, MAX_NAME_BYTES, MAX_TEXT_BYTES, Mode,
 };
 use wxhook::simulator::seal;
+use wxhook::store::Inbox;
 use wxhook::{Content, OpenId, State};
 
-use crate::dispatch::kit::{House, eventually, quick};
+use crate::dispatch::kit::{House, Platform, eventually, quick};
 use crate::support::post;
 use crate::webhook::{APP_ID, Door, KEY, NOW, TOKEN, door, signed_at};
 
@@ -82,7 +84,9 @@ fn all_arrive(mode: Mode, texts: &[String]) {
     runtime.block_on(async {
         let door = door(mode);
         let received = Received::default();
-        let house = House::over(Arc::clone(&door.inbox));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let inbox: Arc<dyn Inbox> = Arc::clone(&door.inbox) as _;
+        let house = House::over(inbox, Platform::scripted([]), clock);
         let routes = Router::new().fallback(note);
         let engine = house.engine(routes, Arc::clone(&received), quick());
         for (number, written) in texts.iter().enumerate() {

@@ -153,14 +153,6 @@ impl House {
         }
     }
 
-    /// Over an inbox that others fill.
-    pub(crate) fn over(inbox: Arc<MemoryInbox>) -> Self {
-        Self {
-            inbox,
-            ..Self::new()
-        }
-    }
-
     pub(crate) fn engine<S: Send + Sync + 'static>(
         &self,
         router: Router<S>,
