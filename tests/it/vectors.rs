@@ -386,7 +386,7 @@ fn every_document_of_the_platform_is_read_whole() {
         }
         summary += &name;
     }
-    assert_eq!(keys.len(), 94);
+    assert!(keys.len() >= 94, "only {} documents", keys.len());
     assert!(summary.contains("event_unknown_event"));
 }
 

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use super::*;
 use crate::dispatch::Content;
 use crate::id::AppId;
-use crate::protocol::push::{Subscribe, Text, Unsubscribe};
+use crate::protocol::push::{ComponentVerifyTicket, Image, Subscribe, Text, Unsubscribe};
 
 async fn nothing() {}
 
@@ -59,6 +59,35 @@ fn the_most_specific_route_wins_wherever_it_stands() {
     }
     let matched = routes.find(&text("查 22")).unwrap();
     assert_eq!(matched.captures, [("no".to_owned(), "22".to_owned())]);
+}
+
+#[test]
+fn notices_have_routes_and_only_what_has_no_type_is_unknown() {
+    let routes = Router::<()>::new()
+        .on::<ComponentVerifyTicket, _>(nothing)
+        .on::<Image, _>(nothing)
+        .unknown(nothing)
+        .fallback(nothing)
+        .with_state(())
+        .unwrap();
+    let notice = |name: &str| {
+        let body = format!("<xml><AppId>wx2</AppId><InfoType>{name}</InfoType></xml>");
+        Push::parse(&AppId::parse("wx2").unwrap(), &Bytes::from(body)).unwrap()
+    };
+    for (push, expected) in [
+        (
+            notice("component_verify_ticket"),
+            "on component_verify_ticket",
+        ),
+        (notice("authorized"), "fallback"),
+        (notice("some_future_notice"), "unknown"),
+        (push("<MsgType>image</MsgType>"), "on image"),
+        (push("<MsgType>some_future_message</MsgType>"), "unknown"),
+        (event("user_get_card", ""), "fallback"),
+        (event("some_future_event", ""), "unknown"),
+    ] {
+        assert_eq!(routes.explain(&push).as_deref(), Some(expected));
+    }
 }
 
 #[test]
