@@ -57,8 +57,6 @@ enum Slot {
 struct Slots {
     slots: Vec<Slot>,
     free: Option<usize>,
-    /// An empty tray, kept for its room.
-    spare: Vec<(usize, Outcome)>,
 }
 
 impl Slots {
@@ -76,14 +74,6 @@ impl Slots {
                 self.slots.len() - 1
             }
         }
-    }
-
-    fn spare(&mut self) -> Vec<(usize, Outcome)> {
-        std::mem::take(&mut self.spare)
-    }
-
-    fn keep(&mut self, spare: Vec<(usize, Outcome)>) {
-        self.spare = spare;
     }
 
     fn release(&mut self, index: usize) {
@@ -123,7 +113,6 @@ impl Desk {
         let slots = Slots {
             slots: Vec::new(),
             free: None,
-            spare: Vec::new(),
         };
         Self {
             tray: Arc::default(),
@@ -150,36 +139,28 @@ impl Desk {
 
     /// Hands out outcomes for as long as it is polled. Spawn it once on the desk's thread.
     pub async fn serve(self) {
+        let mut outcomes = Vec::new();
         loop {
             std::future::poll_fn(|context| {
                 self.tray.bell.register(context.waker());
-                if self.hand_out() {
+                if self.tray.rung.swap(false, Ordering::AcqRel) {
                     Poll::Ready(())
                 } else {
                     Poll::Pending
                 }
             })
             .await;
-        }
-    }
-
-    /// Gives every outcome in the tray to whoever waits for it; tells whether the bell had rung.
-    fn hand_out(&self) -> bool {
-        if !self.tray.rung.swap(false, Ordering::AcqRel) {
-            return false;
-        }
-        let mut outcomes = {
-            let mut done = self.tray.done.lock().unwrap_or_else(|e| e.into_inner());
-            std::mem::replace(&mut *done, self.slots.borrow_mut().spare())
-        };
-        for (slot, outcome) in outcomes.drain(..) {
-            let waker = self.slots.borrow_mut().deliver(slot, outcome);
-            if let Some(waker) = waker {
-                waker.wake();
+            std::mem::swap(
+                &mut *self.tray.done.lock().unwrap_or_else(|e| e.into_inner()),
+                &mut outcomes,
+            );
+            for (slot, outcome) in outcomes.drain(..) {
+                let waker = self.slots.borrow_mut().deliver(slot, outcome);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
             }
         }
-        self.slots.borrow_mut().keep(outcomes);
-        true
     }
 }
 
@@ -203,8 +184,6 @@ impl Future for Pickup {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
         let desk = self.desk.clone();
-        // A store that answers at once has answered already: then nobody need be woken.
-        desk.hand_out();
         let mut slots = desk.slots.borrow_mut();
         let slot = self.slot;
         if let Slot::Ready(outcome) = &slots.slots[slot] {
