@@ -191,11 +191,13 @@ impl Batch<'_> {
             Change::MarkSending(part) => ledger::mark_sending(self.connection, part),
             Change::Record(verdict) => ledger::record(self.connection, verdict),
             Change::Replay(push) => {
+                self.write_starts(*push)?;
                 ledger::replay(self.connection, *push)?;
                 self.low_water = self.low_water.min(*push);
                 Ok(())
             }
             Change::Reread(push, kind, user) => {
+                self.write_starts(*push)?;
                 ledger::reread(self.connection, *push, *kind, user)?;
                 self.low_water = self.low_water.min(*push);
                 Ok(())
@@ -216,12 +218,17 @@ impl Batch<'_> {
         if let Some(left) = self.settles.get_mut(&settlement.push) {
             *left -= 1;
         }
-        let starts = self.starts.remove(&settlement.push).unwrap_or_default();
         if self.outcomes.last().is_some_and(Result::is_ok) {
+            self.starts.remove(&settlement.push);
             return Ok(());
         }
-        for place in starts {
-            self.outcomes[place] = match ledger::start(self.connection, settlement.push) {
+        self.write_starts(settlement.push)
+    }
+
+    /// Writes starts that were left out, because what comes now is not their settlement.
+    fn write_starts(&mut self, push: PushId) -> rusqlite::Result<()> {
+        for place in self.starts.remove(&push).unwrap_or_default() {
+            self.outcomes[place] = match ledger::start(self.connection, push) {
                 Ok(()) => Ok(Applied::Changed),
                 Err(Fault::Refused(error)) => Err(error),
                 Err(Fault::Broken(error)) => return Err(error),
