@@ -19,6 +19,8 @@ use wxhook::store::{
     PartState, PartVerdict, PushState, Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
+use crate::support::open_store;
+
 /// One step. Pushes are chosen by [`Index`] among those that were ever stored, so most steps meet
 /// something; some meet the wrong state, which must be refused alike.
 #[derive(Debug, Clone)]
@@ -425,7 +427,7 @@ fn open(directory: &Path, clock: &Arc<ManualClock>) -> Arc<Embedded> {
         ..Settings::new(directory)
     };
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    Embedded::open(settings, clock).unwrap()
+    open_store(&settings, &clock)
 }
 
 impl EmbeddedSubject {

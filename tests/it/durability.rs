@@ -18,6 +18,8 @@ use wxhook::store::{
     Accepted, Attempt, Ended, Filter, Health, Inbox, NewPush, Next, Settlement, StoreError, Ticket,
 };
 
+use crate::support::open_store;
+
 pub(crate) mod shim;
 
 /// What the child is to do.
@@ -32,7 +34,10 @@ fn open(directory: &Path) -> Arc<Embedded> {
         reserve_bytes: 0,
         ..Settings::new(directory.join("data"))
     };
-    Embedded::open(settings, Arc::new(SystemClock::start())).unwrap()
+    open_store(
+        &settings,
+        &(Arc::new(SystemClock::start()) as Arc<dyn Clock>),
+    )
 }
 
 fn push(number: u32, body_bytes: usize) -> NewPush {
@@ -188,7 +193,10 @@ async fn fill_the_disk(directory: &Path) {
         reserve_bytes: 64 * 1024,
         ..Settings::new(directory.join("data"))
     };
-    let store = Embedded::open(settings, Arc::new(SystemClock::start())).unwrap();
+    let store = open_store(
+        &settings,
+        &(Arc::new(SystemClock::start()) as Arc<dyn Clock>),
+    );
     let mut health = store.health();
     let good = accept(&store, (0..3).map(|number| push(number, 100))).await;
     let Ok(Accepted::Stored(first)) = good[0] else {

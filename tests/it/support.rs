@@ -3,10 +3,13 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use wxhook::clock::Clock;
+use wxhook::store::embedded::{Embedded, OpenError, Settings};
 
 /// Nothing that works takes so long; what does is broken.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -34,6 +37,16 @@ pub(crate) fn now() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "the one place where tests pause")]
 fn pause_for(pause: Duration) {
     std::thread::sleep(pause);
+}
+
+/// Opens a store, again if it was open a moment ago: while another test starts a process, that process
+/// holds a copy of our lock for the moment between its fork and its exec.
+pub(crate) fn open_store(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<Embedded> {
+    let open = || match Embedded::open(settings.clone(), Arc::clone(clock)) {
+        Err(OpenError::Locked { .. }) => None,
+        opened => Some(opened.unwrap()),
+    };
+    eventually("the lock is free", open)
 }
 
 /// An answer as it came over the wire.

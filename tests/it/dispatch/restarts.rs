@@ -5,8 +5,10 @@ use tokio::sync::{Notify, Semaphore};
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::{Content, Reply, Router, State};
 use wxhook::metric::Counter;
-use wxhook::store::embedded::{Embedded, Settings};
+use wxhook::store::embedded::Settings;
 use wxhook::store::{Ended, Inbox, PartState, PushState};
+
+use crate::support::open_store;
 
 use super::kit::{House, Platform, eventually, quick};
 
@@ -128,8 +130,7 @@ async fn an_engine_whose_store_is_closed_ends_with_an_error() {
 async fn on_disk_a_crash_leaves_what_was_being_sent_unknown_and_the_rest_is_said_once() {
     let directory = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let open_store =
-        || Embedded::open(Settings::new(directory.path()), Arc::clone(&clock)).unwrap();
+    let open_store = || open_store(&Settings::new(directory.path()), &clock);
     let platform = Platform::scripted([]);
     *platform.gate.lock().unwrap() = Some(Arc::new(Semaphore::new(0)));
     let two = async |Content(text): Content| -> Vec<String> {
