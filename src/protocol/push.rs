@@ -166,13 +166,14 @@ impl Push {
         self.fields.get("MsgType").unwrap_or_default()
     }
 
-    /// `Event`, or the `InfoType` of a notice, as it was sent: compare without ASCII case.
+    /// `Event`, or the `InfoType` of a notice, as it was sent: compare without ASCII case. A message has none:
+    /// an `Event` in one was not written by the platform.
     pub fn event(&self) -> Option<&str> {
-        let name = match self.kind {
-            Kind::Notice => "InfoType",
-            Kind::Message | Kind::Event | Kind::Malformed => "Event",
-        };
-        self.fields.get(name)
+        match self.kind {
+            Kind::Notice => self.fields.get("InfoType"),
+            Kind::Event => self.fields.get("Event"),
+            Kind::Message | Kind::Malformed => None,
+        }
     }
 
     /// What is known about its kind; none for what has no type.

@@ -196,19 +196,32 @@ fn what_escapes_from_any_other_element_is_malformed_and_forges_nothing() {
                 "{element} {header}"
             );
         }
-        // Where the elements are closed well, only what nobody takes for a header comes through.
+        // What nobody takes for a header may come through: it is shown among the fields, and believed nowhere.
         let forged = format!(
-            "]]></{element}><MsgId>9</MsgId><InfoType>t</InfoType><y><![CDATA[]]></y><{element}2><![CDATA["
+            "]]></{element}><MsgId>9</MsgId><Event>subscribe</Event><InfoType>t</InfoType><x><![CDATA[]]></x><{element}_><![CDATA["
         );
-        let body = inner(kind, before, element, &forged, behind);
+        let closed = |body: Bytes| {
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            let (before, behind) = text.rsplit_once(&format!("]]></{element}>")).unwrap();
+            Bytes::from(format!("{before}]]></{element}_>{behind}"))
+        };
+        let body = closed(inner(kind, before, element, &forged, behind));
         if let Ok(push) = Push::parse(&account, &body) {
-            assert_eq!(push.msg_id(), expected.msg_id(), "{element}");
-            assert_eq!(
-                (push.kind(), push.event()),
-                (expected.kind(), expected.event()),
-                "{element}"
-            );
+            let told = |push: &Push| {
+                (
+                    push.msg_id().map(str::to_owned),
+                    push.event().map(str::to_owned),
+                )
+            };
+            assert_eq!(told(&push), told(&expected), "{element}");
+            assert_eq!(push.kind(), expected.kind(), "{element}");
         }
+    }
+    let voice = "<xml><FromUserName>o1</FromUserName><MsgType>voice</MsgType><Event>subscribe</Event></xml>";
+    let event = "<xml><FromUserName>o1</FromUserName><MsgType>event</MsgType><Event>e</Event><MsgId>9</MsgId><MsgID>8</MsgID></xml>";
+    for (document, told) in [(voice, (None, None)), (event, (None, Some("e")))] {
+        let push = Push::parse(&account, &Bytes::from_static(document.as_bytes())).unwrap();
+        assert_eq!((push.msg_id(), push.event()), told, "{document}");
     }
 }
 
