@@ -11,6 +11,7 @@ use crate::platform::exchange::{Answer, Call, ExchangeError, Repeat, exchange};
 use crate::platform::hosts::Hosts;
 use crate::transport::{Transport, TransportError};
 
+pub mod advice;
 pub(crate) mod decode;
 pub mod error;
 pub mod exchange;
