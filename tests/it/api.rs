@@ -2,6 +2,7 @@
 
 mod delivery;
 mod played;
+mod proxy;
 mod script;
 mod token;
 mod transport;
