@@ -4,6 +4,7 @@
 //! be done again exactly. It answers what text replies need: the two token endpoints and
 //! `custom/send`, with the codes, texts and shapes that the platform uses.
 
+mod access;
 mod answer;
 mod fault;
 mod record;
@@ -13,6 +14,8 @@ mod window;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 
@@ -22,7 +25,12 @@ use crate::id::OpenId;
 use crate::secret::AppSecret;
 use crate::simulator::random::Random;
 
+pub use access::AdminAct;
+pub use access::FREEZE_DELAY_SECONDS;
+pub use access::Network;
+pub use access::NetworkError;
 pub use answer::Answer;
+pub use answer::Shape;
 pub use answer::WireFault;
 pub use fault::Fault;
 pub use fault::FaultError;
@@ -38,6 +46,7 @@ pub use token::TokenRecord;
 pub use window::Scene;
 pub use window::Windows;
 
+use access::Access;
 use answer::Refusal;
 use fault::Faults;
 use record::Ring;
@@ -138,6 +147,10 @@ pub struct Call {
     pub method: String,
     /// The path alone.
     pub path: String,
+    /// The `Host` header: a name, with a port when one was written.
+    pub host: String,
+    /// From which address it came; this machine's own when missing.
+    pub from: Option<IpAddr>,
     /// The query as it was sent, without the question mark.
     pub query: String,
     /// Whether a `Content-Length` was sent; the platform answers 412 to a POST without.
@@ -154,6 +167,10 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
+    fn address(&self) -> IpAddr {
+        self.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
     /// The first value of a query parameter, decoded; `None` when it is missing or empty.
     fn parameter(&self, name: &str) -> Option<String> {
         self.query
@@ -194,6 +211,7 @@ pub struct Platform {
     settings: Settings,
     random: Random,
     tokens: Tokens,
+    access: Vec<Access>,
     grants: Grants,
     faults: Faults,
     deliveries: Ring<Delivery>,
@@ -234,6 +252,11 @@ impl Platform {
         Self {
             random: Random::new(seed),
             tokens: Tokens::new(&settings),
+            access: settings
+                .accounts
+                .iter()
+                .map(|account| Access::new(account.secret_frozen))
+                .collect(),
             grants: Grants::new(settings.windows),
             faults: Faults::default(),
             deliveries: Ring::new(records),
@@ -251,7 +274,7 @@ impl Platform {
             .flatten();
         let fault = self
             .faults
-            .applying(&mut self.random, &call.path, recipient.as_deref());
+            .applying(&mut self.random, call, recipient.as_deref());
         let answer = match fault {
             Some(fault) => self.answer_with_fault(now, call, fault),
             None => self.answer(now, call),
@@ -273,6 +296,8 @@ impl Platform {
                 after_milliseconds: milliseconds,
             }),
             Fault::BadGateway => Answer::bad_gateway(),
+            Fault::GatewayTimeout => Answer::gateway_timeout(),
+            Fault::Shape(shape) => self.answer(now, call).shaped(shape),
             Fault::Delay { milliseconds } => self
                 .answer(now, call)
                 .with_fault(WireFault::Delay { milliseconds }),
@@ -349,6 +374,7 @@ impl Platform {
             .parameter("access_token")
             .and_then(|claimed| self.tokens.number_of(&claimed));
         let (method, path) = (call.method.clone(), call.path.clone());
+        let (host, from) = (call.host.clone(), call.address());
         let body = match Endpoint::at(&call.path) {
             Some(Endpoint::StableToken) => token::without_secret(&call.body),
             _ => call.body.clone(),
@@ -356,6 +382,8 @@ impl Platform {
         self.calls.push(|number| CallRecord {
             number,
             at_milliseconds: now.milliseconds(),
+            from,
+            host,
             method,
             path,
             token,
@@ -369,6 +397,23 @@ impl Platform {
     /// A user did something that opens or closes a sending window.
     pub fn user_acted(&mut self, now: Timestamp, open_id: &OpenId, scene: Scene) {
         self.grants.acted(now, open_id, scene);
+    }
+
+    /// An administrator of the account acts. False when the account is not known.
+    pub fn administer(&mut self, now: Timestamp, app_id: &str, act: AdminAct) -> bool {
+        let place = |account: &Account| account.app_id.as_str() == app_id;
+        let place = self.settings.accounts.iter().position(place);
+        let access = place.and_then(|place| self.access.get_mut(place));
+        access.map(|access| access.act(now, act)).is_some()
+    }
+
+    /// The addresses for which an administrator of the account was asked (89503) and has not answered.
+    pub fn prompts(&self, app_id: &str) -> Vec<IpAddr> {
+        let accounts = self.settings.accounts.iter().zip(&self.access);
+        accounts
+            .filter(|(account, _)| account.app_id.as_str() == app_id)
+            .flat_map(|(_, access)| access.prompts())
+            .collect()
     }
 
     /// Makes calls fail from now on as the rule says.

@@ -109,6 +109,7 @@ async fn what_the_client_says_of_a_message_is_what_happened_to_it() {
         if let Some(fault) = fault {
             let rule = FaultRule {
                 path: Some(SEND.to_owned()),
+                host: None,
                 open_id: None,
                 when: When::Next(1),
                 fault,
