@@ -1,8 +1,8 @@
 //! api.weixin.qq.com as a state machine: a call and the time go in, an answer comes out.
 //!
 //! Nothing here reads a clock, opens a socket or draws true randomness, so whatever a test does can
-//! be done again exactly. It answers what text replies need: the two token endpoints and
-//! `custom/send`, with the codes, texts and shapes that the platform uses.
+//! be done again exactly. It answers what text replies need: the two token endpoints,
+//! `custom/send` and `get_api_domain_ip`, with the codes, texts and shapes that the platform uses.
 
 mod access;
 mod answer;
@@ -139,6 +139,9 @@ pub const TOKEN_OVERLAP_SECONDS: u32 = 300;
 /// Deliveries, calls and tokens kept for inspection.
 pub const DEFAULT_RECORDS: usize = 100_000;
 
+/// What `get_api_domain_ip` answers: addresses and segments, as the official text says of it.
+const DOMAIN_ADDRESSES: &str = r#"{"ip_list":["203.0.113.7","198.51.100.0/24"]}"#;
+
 /// One HTTP request, as far as the platform looks at it. `Debug` hides query and body, in which
 /// secrets travel.
 #[derive(Clone, Default)]
@@ -223,6 +226,7 @@ enum Endpoint {
     Token,
     StableToken,
     CustomSend,
+    DomainAddresses,
 }
 
 impl Endpoint {
@@ -231,6 +235,7 @@ impl Endpoint {
             "/cgi-bin/token" => Some(Self::Token),
             "/cgi-bin/stable_token" => Some(Self::StableToken),
             "/cgi-bin/message/custom/send" => Some(Self::CustomSend),
+            "/cgi-bin/get_api_domain_ip" => Some(Self::DomainAddresses),
             _ => None,
         }
     }
@@ -238,7 +243,9 @@ impl Endpoint {
     /// The official page of the plain endpoint says GET; the two others are POST only.
     fn check_method(self, method: &str) -> Result<(), Refusal> {
         match (self, method) {
-            (Self::Token, "GET") | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
+            (Self::DomainAddresses, _)
+            | (Self::Token, "GET")
+            | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
             (Self::Token, _) => Err(Refusal::code(43001)),
             (Self::StableToken | Self::CustomSend, _) => Err(Refusal::code(43002)),
         }
@@ -332,6 +339,11 @@ impl Platform {
             Endpoint::Token => self.plain_token(now, call),
             Endpoint::StableToken => self.stable_token(now, call),
             Endpoint::CustomSend => self.custom_send(now, call),
+            Endpoint::DomainAddresses => {
+                let claimed = call.parameter("access_token").ok_or(Refusal::code(41001))?;
+                self.tokens.check(now, &claimed, &mut self.random)?;
+                Ok(Answer::json(DOMAIN_ADDRESSES.to_owned()))
+            }
         }
     }
 
