@@ -96,8 +96,9 @@ pub struct Settings {
     /// How long one call to one host may take. Default: [`CALL_TIMEOUT`].
     pub timeout: Duration,
     /// Whether the answer −1 ("system error") counts as *not executed* for what must not happen
-    /// twice, so that it may be tried again. The platform does not say which it is: false is the
-    /// default, and such a message is *unknown*.
+    /// twice, so that it may be tried again. The platform does not promise it: where a message that
+    /// arrives twice is worse than one that does not arrive, set false, and such a message is
+    /// *unknown*. Default: true.
     pub busy_means_not_sent: bool,
 }
 
@@ -105,7 +106,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             timeout: CALL_TIMEOUT,
-            busy_means_not_sent: false,
+            busy_means_not_sent: true,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::platform::exchange::{Answer, Call, ExchangeError, Repeat, exchange};
 use crate::platform::hosts::Hosts;
 use crate::transport::{Transport, TransportError};
 
+pub mod advice;
 pub(crate) mod decode;
 pub mod error;
 pub mod exchange;
@@ -86,6 +87,13 @@ impl Platform {
         }))
     }
 
+    /// Whether hosts that are out of use are being asked at this moment whether they work again.
+    pub fn is_probing(&self) -> bool {
+        let mut probes = self.probes.lock().unwrap_or_else(|e| e.into_inner());
+        while probes.try_join_next().is_some() {}
+        !probes.is_empty()
+    }
+
     /// Asks the hosts that are out of use whether they work again, beside the calls: a message must
     /// not be what finds out.
     fn probe_failing_hosts(&self) {
@@ -102,9 +110,11 @@ impl Platform {
                 let Some(host) = hosts.all().get(index) else {
                     return;
                 };
+                // Any code of the platform is a sign of life, 41001 (no token) the usual one; a page
+                // is none, whatever its status.
                 let answered = match exchange(&*transport, host, &probe()).await {
                     Ok(_) => true,
-                    Err(error) => !error.is_host_failure(),
+                    Err(error) => error.code().is_some() && !error.is_host_failure(),
                 };
                 hosts.record(index, answered, clock.monotonic());
             });

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+mod proxy;
 mod reqwest;
 
+pub use self::proxy::{EgressProxy, ProxyError};
 pub use self::reqwest::{
     CONNECT_TIMEOUT, HttpTransport, IDLE_CONNECTIONS_PER_HOST, IDLE_TIMEOUT, Settings, SetupError,
 };

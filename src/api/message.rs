@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn every_code_has_its_consequence_for_the_message() {
         for (code, expected) in [
-            (-1, "unknown"),
+            (-1, "not sent"),
             (4, "unknown"),
             (40001, "not sent"),
             (40003, "refused"),
@@ -122,19 +122,22 @@ mod tests {
     }
 
     #[test]
-    fn busy_is_not_sent_only_where_the_operator_says_so() {
+    fn busy_is_unknown_where_the_operator_says_so() {
         let settings = Settings {
-            busy_means_not_sent: true,
+            busy_means_not_sent: false,
             ..Settings::default()
         };
-        assert_eq!(word(&delivery(answered(-1), &settings)), "not sent");
-        assert_eq!(word(&delivery(answered(4), &settings)), "unknown");
+        assert_eq!(word(&delivery(answered(-1), &settings)), "unknown");
     }
 
     #[test]
     fn what_was_not_answered_is_unknown_unless_it_surely_was_not_executed() {
         let excerpt = String::new;
         let transport = ExchangeError::Transport;
+        let status = |status| ExchangeError::Status {
+            status,
+            excerpt: excerpt(),
+        };
         for (expected, error) in [
             (
                 "not sent",
@@ -148,20 +151,13 @@ mod tests {
                 "unknown",
                 transport(TransportError::Broken { reason: excerpt() }),
             ),
-            (
-                "unknown",
-                ExchangeError::Status {
-                    status: 502,
-                    excerpt: excerpt(),
-                },
-            ),
-            (
-                "not sent",
-                ExchangeError::Status {
-                    status: 412,
-                    excerpt: excerpt(),
-                },
-            ),
+            ("unknown", status(500)),
+            ("unknown", status(502)),
+            ("unknown", status(503)),
+            ("unknown", status(504)),
+            ("not sent", status(302)),
+            ("not sent", status(404)),
+            ("not sent", status(412)),
             ("unknown", ExchangeError::Page { excerpt: excerpt() }),
             ("unknown", ExchangeError::Empty),
             ("unknown", ExchangeError::TooLong),

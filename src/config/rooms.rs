@@ -12,6 +12,7 @@ use super::{Config, LogFormat, Needs, StoreKind, account, component};
 use crate::dispatch::Attempts;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
+use crate::transport::EgressProxy;
 
 /// Reads everything. `None` means that at least one fault was noted.
 pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
@@ -157,6 +158,7 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
             })
             .ok()
     });
+    let proxy = reader.secret("api.proxy", proxy);
     let connect_timeout = reader.text("api.connect_timeout", between("50ms", "1m"));
     let timeout = reader.text("api.timeout", between("50ms", "2m"));
     let busy_means_not_sent = reader.flag("api.busy_means_not_sent");
@@ -165,6 +167,7 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
         https: hosts.any_https(),
         plain_http: hosts.any_plain_http(),
         connect_timeout: connect_timeout?,
+        proxy: proxy?,
         ..crate::transport::Settings::default()
     };
     let api = crate::api::Settings {
@@ -215,6 +218,15 @@ fn host(text: &str) -> Result<ApiHost, Problem> {
         Problem::new(
             error.to_string(),
             "write https://HOST, or http://HOST:PORT for a stand-in",
+        )
+    })
+}
+
+fn proxy(text: &str) -> Result<EgressProxy, Problem> {
+    EgressProxy::parse(text).map_err(|error| {
+        Problem::new(
+            error.to_string(),
+            "write http://USER:PASSWORD@HOST:PORT, or https, socks5, socks5h",
         )
     })
 }

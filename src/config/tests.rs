@@ -191,3 +191,15 @@ fn a_value_beside_its_file_is_a_fault_and_the_file_alone_is_read() {
         "fromfile1"
     );
 }
+
+#[test]
+fn an_egress_proxy_is_read_and_never_shown() {
+    assert_eq!(loaded(&with_account(&[])).transport.proxy, None);
+    let proxy = "http://me:hunter2@egress.example:3128";
+    let config = loaded(&with_account(&[("WXHOOK__API__PROXY", proxy)]));
+    assert!(config.transport.proxy.is_some());
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let wrong = "ftp://me:hunter2@egress.example:3128";
+    let faults = faults(&with_account(&[("WXHOOK__API__PROXY", wrong)]));
+    insta::assert_snapshot!(faults, @"api.proxy (environment variable WXHOOK__API__PROXY): has a scheme that is not spoken; http, https, socks5 and socks5h are; write http://USER:PASSWORD@HOST:PORT, or https, socks5, socks5h");
+}

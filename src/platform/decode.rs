@@ -1,5 +1,7 @@
 //! Makes sense of an answer's body: lenient where the platform is known to be odd. Pure.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 use crate::platform::error::ErrorCode;
@@ -114,21 +116,29 @@ fn is_rid(text: &str) -> bool {
         && groups.next().is_none()
 }
 
-/// The addresses in a refusal because of the IP whitelist: what the platform sees us as.
+/// The address in a refusal because of the IP whitelist, as the platform wrote it.
+pub(crate) fn seen_address(message: &str) -> Option<&str> {
+    address_behind(message, "invalid ip ").or_else(|| address_behind(message, "requestIP:"))
+}
+
+/// The address in a refusal because of the IP whitelist, and the one beside it as IPv6.
 ///
 /// `invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist` and
 /// `access clientip is not registered requestIP: 203.0.113.9` are the shapes seen.
-pub(crate) fn seen_address(message: &str) -> Option<&str> {
-    let behind = |marker: &str| {
-        let at = message.find(marker)? + marker.len();
-        let rest = message.get(at..)?.trim_start();
-        let end = rest
-            .find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':')))
-            .unwrap_or(rest.len());
-        let address = rest.get(..end)?;
-        address.parse::<std::net::IpAddr>().ok().map(|_| address)
-    };
-    behind("invalid ip ").or_else(|| behind("requestIP:"))
+pub(crate) fn seen_addresses(message: &str) -> Option<(IpAddr, Option<IpAddr>)> {
+    let first = seen_address(message)?.parse().ok()?;
+    let second = address_behind(message, " ipv6 ").and_then(|text| text.parse().ok());
+    Some((first, second))
+}
+
+fn address_behind<'a>(message: &'a str, marker: &str) -> Option<&'a str> {
+    let at = message.find(marker)? + marker.len();
+    let rest = message.get(at..)?.trim_start();
+    let end = rest
+        .find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':')))
+        .unwrap_or(rest.len());
+    let address = rest.get(..end)?;
+    address.parse::<IpAddr>().ok().map(|_| address)
 }
 
 #[cfg(test)]

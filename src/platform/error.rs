@@ -1,6 +1,8 @@
 //! What the platform's codes mean, and what to do about them: a table, one file for each family.
+//! `docs/error-codes.md` is written from it.
 
 use std::fmt;
+use std::time::Duration;
 
 mod content;
 mod credential;
@@ -45,6 +47,15 @@ pub enum Class {
     Unknown,
 }
 
+/// A few words for people, in both languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// In English.
+    pub english: &'static str,
+    /// In Chinese.
+    pub chinese: &'static str,
+}
+
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
@@ -52,19 +63,36 @@ pub struct Row {
     pub code: i64,
     /// Its class on API calls. The token endpoint's own reading is in the `token` room.
     pub class: Class,
-    /// What it means, in a few words.
-    pub meaning: &'static str,
-    /// What to do about it; empty where the class says enough.
-    pub remedy: &'static str,
+    /// What it means.
+    pub meaning: Words,
+    /// What to do about it.
+    pub remedy: Words,
 }
 
-const fn row(code: i64, class: Class, meaning: &'static str, remedy: &'static str) -> Row {
+/// In place of a remedy: the class says enough.
+const CLASS: [&str; 2] = ["", ""];
+
+const fn row(
+    code: i64,
+    class: Class,
+    meaning: [&'static str; 2],
+    remedy: [&'static str; 2],
+) -> Row {
+    let remedy = if remedy[0].is_empty() {
+        class.remedy()
+    } else {
+        words(remedy)
+    };
     Row {
         code,
         class,
-        meaning,
+        meaning: words(meaning),
         remedy,
     }
+}
+
+const fn words([english, chinese]: [&'static str; 2]) -> Words {
+    Words { english, chinese }
 }
 
 /// The families, each sorted by code.
@@ -93,11 +121,22 @@ const MAY_HAVE_ACTED: [i64; 9] = [
     268_488_001,
 ];
 
+/// How long to wait between questions while an administrator's confirmation is awaited (89503): the
+/// platform does not say whether each question prompts the administrator again. The last one repeats.
+pub const CONFIRMATION_PAUSES: [Duration; 4] = [
+    Duration::from_secs(60),
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(10 * 60),
+];
+
 impl ErrorCode {
     /// Success.
     pub const OK: Self = Self(0);
     /// The platform is busy: "system error".
     pub const BUSY: Self = Self(-1);
+    /// The AppSecret is frozen.
+    pub const FROZEN_SECRET: Self = Self(40243);
     /// This regional host is not meant for us.
     pub const WRONG_REGION: Self = Self(40222);
 
@@ -114,18 +153,53 @@ impl ErrorCode {
         self.row().map_or(Class::Unknown, |row| row.class)
     }
 
-    /// What it means, in a few words.
+    /// What it means, in English.
     pub fn meaning(self) -> &'static str {
-        self.row()
-            .map_or("a code that wxhook does not know", |row| row.meaning)
+        self.meaning_words().english
     }
 
-    /// What to do about it.
+    /// What to do about it, in English.
     pub fn remedy(self) -> &'static str {
-        match self.row() {
-            Some(row) if !row.remedy.is_empty() => row.remedy,
-            _ => self.class().remedy(),
-        }
+        self.remedy_words().english
+    }
+
+    /// What it means, in both languages.
+    pub fn meaning_words(self) -> Words {
+        let unknown = words(["a code that wxhook does not know", "wxhook 不认识的错误码"]);
+        self.row().map_or(unknown, |row| row.meaning)
+    }
+
+    /// What to do about it, in both languages.
+    pub fn remedy_words(self) -> Words {
+        self.row().map_or(Class::Unknown.remedy(), |row| row.remedy)
+    }
+
+    /// How long the same call is answered the same code at least, so that asking sooner is useless
+    /// or harmful: every question that the platform's risk control sees may prompt the account's
+    /// administrator, and each refusal makes the ban longer.
+    ///
+    /// [`CONFIRMATION_PAUSES`] tells how the waiting for an administrator goes on.
+    pub const fn wait(self) -> Option<Duration> {
+        let minutes = match self.0 {
+            45011 | 89501..=89505 => 1,
+            // Edits of the whitelist take effect after 5 to 10 minutes.
+            40090 | 40164 | 45032 | 45035 | 61004 => 5,
+            40243 => 10,
+            89507 => 60,
+            89506 => 24 * 60,
+            _ => return None,
+        };
+        Some(Duration::from_secs(minutes * 60))
+    }
+
+    /// Whether an administrator of the account must confirm, or refused, where the call comes from.
+    pub const fn is_risk_control(self) -> bool {
+        matches!(self.0, 89501..=89507)
+    }
+
+    /// Whether the address where the call comes from is not in a whitelist.
+    pub const fn is_whitelist(self) -> bool {
+        matches!(self.0, 40090 | 40164 | 45032 | 45035 | 61004)
     }
 
     /// Whether the platform refused the account's access token, and did nothing.
@@ -149,24 +223,68 @@ impl fmt::Display for ErrorCode {
 
 impl Class {
     /// What to do where the code itself says no more.
-    pub const fn remedy(self) -> &'static str {
-        match self {
-            Self::Ok | Self::AlreadyDone => "nothing",
-            Self::Token => {
-                "the access token is renewed; if it goes on, look for a second system \
-                            that asks for this account's tokens"
-            }
-            Self::Transient => "try again later",
-            Self::Quota => "wait until the quota is reset, or clear it",
-            Self::Permission => "see in the console which interfaces this account may call",
-            Self::Bug => "correct the call",
-            Self::User => "wait until the user does something that opens a window",
-            Self::Risk => "an administrator must act in the console",
-            Self::Config => "correct the configuration here or in the console",
-            Self::Content => "change the content",
-            Self::Unknown => "look the code up in the platform's documentation, with the rid",
-        }
+    pub const fn remedy(self) -> Words {
+        words(match self {
+            Self::Ok | Self::AlreadyDone => ["nothing", "无需处理"],
+            Self::Token => [
+                "the access token is renewed; if it goes on, look for a second system that asks \
+                 for this account's tokens",
+                "access_token 会自动更新；若持续出现，查找是否另有系统在获取本账号的 access_token",
+            ],
+            Self::Transient => ["try again later", "稍后重试"],
+            Self::Quota => [
+                "wait until the quota is reset, or clear it",
+                "等待配额重置，或清零",
+            ],
+            Self::Permission => [
+                "see in the console which interfaces this account may call",
+                "在后台查看本账号的接口权限",
+            ],
+            Self::Bug => ["correct the call", "修正调用"],
+            Self::User => [
+                "wait until the user does something that opens a window",
+                "等用户有新的互动",
+            ],
+            Self::Risk => [
+                "an administrator must act in the console",
+                "请管理员在后台处理",
+            ],
+            Self::Config => [
+                "correct the configuration here or in the console",
+                "修正本程序或后台的配置",
+            ],
+            Self::Content => ["change the content", "修改内容"],
+            Self::Unknown => [
+                "look the code up in the platform's documentation, with the rid",
+                "凭 rid 在官方文档中查询该错误码",
+            ],
+        })
     }
+
+    /// Its name, in both languages.
+    pub const fn name(self) -> Words {
+        words(match self {
+            Self::Ok => ["done", "成功"],
+            Self::AlreadyDone => ["done before", "早已完成"],
+            Self::Token => ["token", "令牌"],
+            Self::Transient => ["passing", "暂时"],
+            Self::Quota => ["quota", "配额"],
+            Self::Permission => ["permission", "权限"],
+            Self::Bug => ["wrong call", "调用错误"],
+            Self::User => ["user", "用户状态"],
+            Self::Risk => ["risk control", "风控"],
+            Self::Config => ["configuration", "配置"],
+            Self::Content => ["content", "内容"],
+            Self::Unknown => ["unknown", "未知"],
+        })
+    }
+}
+
+/// The whole table, in the order of the codes.
+pub fn table() -> Vec<&'static Row> {
+    let mut rows: Vec<_> = FAMILIES.into_iter().flatten().collect();
+    rows.sort_by_key(|row| row.code);
+    rows
 }
 
 #[cfg(test)]
@@ -196,15 +314,36 @@ mod tests {
     #[test]
     fn every_line_says_something_and_no_line_shouts() {
         for row in FAMILIES.into_iter().flatten() {
-            assert!(
-                !row.meaning.is_empty() && row.class != Class::Unknown,
-                "{row:?}"
-            );
-            assert!(
-                !row.meaning.ends_with('.') && !row.remedy.ends_with('.'),
-                "{row:?}"
-            );
-            assert!(!ErrorCode(row.code).remedy().is_empty(), "{row:?}");
+            assert!(row.class != Class::Unknown, "{row:?}");
+            for text in [row.meaning, row.remedy].map(|words| [words.english, words.chinese]) {
+                assert!(!text.iter().any(|text| text.is_empty()), "{row:?}");
+                assert!(
+                    !text.iter().any(|text| text.ends_with(['.', '。'])),
+                    "{row:?}"
+                );
+                assert!(text[0].is_ascii() && !text[1].is_ascii(), "{row:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_person_must_settle_is_not_asked_for_again_too_soon() {
+        for (code, minutes) in [
+            (89501, Some(1)),
+            (89503, Some(1)),
+            (89507, Some(60)),
+            (89506, Some(24 * 60)),
+            (40164, Some(5)),
+            (61004, Some(5)),
+            (45035, Some(5)),
+            (40090, Some(5)),
+            (40243, Some(10)),
+            (45011, Some(1)),
+            (40125, None),
+            (-1, None),
+        ] {
+            let wait = ErrorCode(code).wait().map(|wait| wait.as_secs() / 60);
+            assert_eq!(wait, minutes, "{code}");
         }
     }
 
@@ -245,8 +384,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_code_has_a_meaning_and_a_remedy(code in any::<i64>()) {
-            prop_assert!(!ErrorCode(code).meaning().is_empty());
-            prop_assert!(!ErrorCode(code).remedy().is_empty());
+            for words in [ErrorCode(code).meaning_words(), ErrorCode(code).remedy_words()] {
+                prop_assert!(!words.english.is_empty() && !words.chinese.is_empty());
+            }
         }
     }
 }

@@ -124,6 +124,7 @@ pub enum ExchangeError {
 
 const fn status_hint(status: u16) -> &'static str {
     match status {
+        407 => ": the egress proxy wants another user or password; see api.proxy",
         412 => ": the platform wants a Content-Length",
         404 => ": the path is wrong, or the host is not the platform",
         300..=399 => ": redirects are not followed, because they could carry the token away",

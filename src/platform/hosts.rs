@@ -1,6 +1,7 @@
 //! Which addresses the platform's API has, and which of them to try first.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -50,6 +51,15 @@ pub enum HostError {
         /// What is too much.
         what: &'static str,
     },
+    /// An address in place of a name, with https.
+    #[error(
+        "{value:?} is an IP address; write the host's name: the platform's addresses change, and its \
+         certificates name none"
+    )]
+    Address {
+        /// The text.
+        value: String,
+    },
     /// No host is left.
     #[error("no API host is configured; the default is \"https://api.weixin.qq.com\"")]
     None,
@@ -94,6 +104,12 @@ impl ApiHost {
                 value: shown(text),
                 what,
             });
+        }
+        // A name consists of more than numbers: reqwest's URLs write addresses in their usual form.
+        let host = url.host_str().unwrap_or_default();
+        let is_address = host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok();
+        if url.scheme() == "https" && is_address {
+            return Err(HostError::Address { value: shown(text) });
         }
         Ok(Self {
             base: url.as_str().trim_end_matches('/').into(),
@@ -254,7 +270,7 @@ mod tests {
                 "https://api2.weixin.qq.com",
             ),
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
-            ("https://[::1]:443", "https://[::1]"),
+            ("http://[::1]:80", "http://[::1]"),
             ("localhost:8090", "https://localhost:8090"),
         ] {
             assert_eq!(ApiHost::parse(text).unwrap().as_str(), expected, "{text}");
@@ -271,6 +287,10 @@ mod tests {
             "https://a.example/#x",
             "https://me:hunter2@a.example",
             "https://a.example:99999",
+            "https://203.0.113.9",
+            "203.0.113.9:443",
+            "https://[::1]:443",
+            "https://0x7f.1",
         ]
         .into_iter()
         .map(|text| ApiHost::parse(text).unwrap_err().to_string())
@@ -283,6 +303,10 @@ mod tests {
         "https://a.example/#x" has a fragment; give the scheme, the name and the port alone
         "…@a.example" has a user name; give the scheme, the name and the port alone
         "https://a.example:99999" is not a base URL: invalid port number; write it like "https://api.weixin.qq.com"
+        "https://203.0.113.9" is an IP address; write the host's name: the platform's addresses change, and its certificates name none
+        "203.0.113.9:443" is an IP address; write the host's name: the platform's addresses change, and its certificates name none
+        "https://[::1]:443" is an IP address; write the host's name: the platform's addresses change, and its certificates name none
+        "https://0x7f.1" is an IP address; write the host's name: the platform's addresses change, and its certificates name none
         "#);
     }
 

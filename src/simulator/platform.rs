@@ -1,9 +1,10 @@
 //! api.weixin.qq.com as a state machine: a call and the time go in, an answer comes out.
 //!
 //! Nothing here reads a clock, opens a socket or draws true randomness, so whatever a test does can
-//! be done again exactly. It answers what text replies need: the two token endpoints and
-//! `custom/send`, with the codes, texts and shapes that the platform uses.
+//! be done again exactly. It answers what text replies need: the two token endpoints,
+//! `custom/send` and `get_api_domain_ip`, with the codes, texts and shapes that the platform uses.
 
+mod access;
 mod answer;
 mod fault;
 mod record;
@@ -13,6 +14,8 @@ mod window;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 
@@ -22,7 +25,12 @@ use crate::id::OpenId;
 use crate::secret::AppSecret;
 use crate::simulator::random::Random;
 
+pub use access::AdminAct;
+pub use access::FREEZE_DELAY_SECONDS;
+pub use access::Network;
+pub use access::NetworkError;
 pub use answer::Answer;
+pub use answer::Shape;
 pub use answer::WireFault;
 pub use fault::Fault;
 pub use fault::FaultError;
@@ -38,6 +46,7 @@ pub use token::TokenRecord;
 pub use window::Scene;
 pub use window::Windows;
 
+use access::Access;
 use answer::Refusal;
 use fault::Faults;
 use record::Ring;
@@ -130,6 +139,9 @@ pub const TOKEN_OVERLAP_SECONDS: u32 = 300;
 /// Deliveries, calls and tokens kept for inspection.
 pub const DEFAULT_RECORDS: usize = 100_000;
 
+/// What `get_api_domain_ip` answers: addresses and segments, as the official text says of it.
+const DOMAIN_ADDRESSES: &str = r#"{"ip_list":["203.0.113.7","198.51.100.0/24"]}"#;
+
 /// One HTTP request, as far as the platform looks at it. `Debug` hides query and body, in which
 /// secrets travel.
 #[derive(Clone, Default)]
@@ -138,6 +150,10 @@ pub struct Call {
     pub method: String,
     /// The path alone.
     pub path: String,
+    /// The `Host` header: a name, with a port when one was written.
+    pub host: String,
+    /// From which address it came; this machine's own when missing.
+    pub from: Option<IpAddr>,
     /// The query as it was sent, without the question mark.
     pub query: String,
     /// Whether a `Content-Length` was sent; the platform answers 412 to a POST without.
@@ -154,6 +170,10 @@ impl fmt::Debug for Call {
 }
 
 impl Call {
+    fn address(&self) -> IpAddr {
+        self.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
     /// The first value of a query parameter, decoded; `None` when it is missing or empty.
     fn parameter(&self, name: &str) -> Option<String> {
         self.query
@@ -194,6 +214,7 @@ pub struct Platform {
     settings: Settings,
     random: Random,
     tokens: Tokens,
+    access: Vec<Access>,
     grants: Grants,
     faults: Faults,
     deliveries: Ring<Delivery>,
@@ -205,6 +226,7 @@ enum Endpoint {
     Token,
     StableToken,
     CustomSend,
+    DomainAddresses,
 }
 
 impl Endpoint {
@@ -213,6 +235,7 @@ impl Endpoint {
             "/cgi-bin/token" => Some(Self::Token),
             "/cgi-bin/stable_token" => Some(Self::StableToken),
             "/cgi-bin/message/custom/send" => Some(Self::CustomSend),
+            "/cgi-bin/get_api_domain_ip" => Some(Self::DomainAddresses),
             _ => None,
         }
     }
@@ -220,7 +243,9 @@ impl Endpoint {
     /// The official page of the plain endpoint says GET; the two others are POST only.
     fn check_method(self, method: &str) -> Result<(), Refusal> {
         match (self, method) {
-            (Self::Token, "GET") | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
+            (Self::DomainAddresses, _)
+            | (Self::Token, "GET")
+            | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
             (Self::Token, _) => Err(Refusal::code(43001)),
             (Self::StableToken | Self::CustomSend, _) => Err(Refusal::code(43002)),
         }
@@ -234,6 +259,11 @@ impl Platform {
         Self {
             random: Random::new(seed),
             tokens: Tokens::new(&settings),
+            access: settings
+                .accounts
+                .iter()
+                .map(|account| Access::new(account.secret_frozen))
+                .collect(),
             grants: Grants::new(settings.windows),
             faults: Faults::default(),
             deliveries: Ring::new(records),
@@ -251,7 +281,7 @@ impl Platform {
             .flatten();
         let fault = self
             .faults
-            .applying(&mut self.random, &call.path, recipient.as_deref());
+            .applying(&mut self.random, call, recipient.as_deref());
         let answer = match fault {
             Some(fault) => self.answer_with_fault(now, call, fault),
             None => self.answer(now, call),
@@ -273,6 +303,8 @@ impl Platform {
                 after_milliseconds: milliseconds,
             }),
             Fault::BadGateway => Answer::bad_gateway(),
+            Fault::GatewayTimeout => Answer::gateway_timeout(),
+            Fault::Shape(shape) => self.answer(now, call).shaped(shape),
             Fault::Delay { milliseconds } => self
                 .answer(now, call)
                 .with_fault(WireFault::Delay { milliseconds }),
@@ -307,6 +339,11 @@ impl Platform {
             Endpoint::Token => self.plain_token(now, call),
             Endpoint::StableToken => self.stable_token(now, call),
             Endpoint::CustomSend => self.custom_send(now, call),
+            Endpoint::DomainAddresses => {
+                let claimed = call.parameter("access_token").ok_or(Refusal::code(41001))?;
+                self.tokens.check(now, &claimed, &mut self.random)?;
+                Ok(Answer::json(DOMAIN_ADDRESSES.to_owned()))
+            }
         }
     }
 
@@ -351,6 +388,7 @@ impl Platform {
             .parameter("access_token")
             .and_then(|claimed| self.tokens.number_of(&claimed));
         let (method, path) = (call.method.clone(), call.path.clone());
+        let (host, from) = (call.host.clone(), call.address());
         let body = match Endpoint::at(&call.path) {
             Some(Endpoint::StableToken) => token::without_secret(&call.body),
             _ => call.body.clone(),
@@ -358,6 +396,8 @@ impl Platform {
         self.calls.push(|number| CallRecord {
             number,
             at_milliseconds: now.milliseconds(),
+            from,
+            host,
             method,
             path,
             token,
@@ -371,6 +411,23 @@ impl Platform {
     /// A user did something that opens or closes a sending window.
     pub fn user_acted(&mut self, now: Timestamp, open_id: &OpenId, scene: Scene) {
         self.grants.acted(now, open_id, scene);
+    }
+
+    /// An administrator of the account acts. False when the account is not known.
+    pub fn administer(&mut self, now: Timestamp, app_id: &str, act: AdminAct) -> bool {
+        let place = |account: &Account| account.app_id.as_str() == app_id;
+        let place = self.settings.accounts.iter().position(place);
+        let access = place.and_then(|place| self.access.get_mut(place));
+        access.map(|access| access.act(now, act)).is_some()
+    }
+
+    /// The addresses for which an administrator of the account was asked (89503) and has not answered.
+    pub fn prompts(&self, app_id: &str) -> Vec<IpAddr> {
+        let accounts = self.settings.accounts.iter().zip(&self.access);
+        accounts
+            .filter(|(account, _)| account.app_id.as_str() == app_id)
+            .flat_map(|(_, access)| access.prompts())
+            .collect()
     }
 
     /// Makes calls fail from now on as the rule says.

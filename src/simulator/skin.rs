@@ -11,6 +11,8 @@
 //! | `GET /simulator/tokens` | lists minted tokens in the same way |
 //! | `POST /simulator/faults` | adds one [`FaultRule`], or an array of them |
 //! | `DELETE /simulator/faults` | ends all faults |
+//! | `POST /simulator/admin` | `{"app_id":"…","act":{"whitelist":["203.0.113.0/24"]}}`: an administrator acts |
+//! | `GET /simulator/prompts?app_id=X` | lists the addresses that wait for an administrator |
 //! | `POST /simulator/acted` | `{"openid":"…","scene":"message"}`: a user opens a window |
 //! | `POST /simulator/clock` | `{"advance_milliseconds":N}`: time passes for the platform alone |
 
@@ -200,6 +202,8 @@ async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) ->
     let call = Call {
         method: request.method().as_str().to_owned(),
         path: request.path().to_owned(),
+        host: request.connection_info().host().to_owned(),
+        from: request.peer_addr().map(|address| address.ip()),
         query: request.query_string().to_owned(),
         has_content_length: request.headers().contains_key(CONTENT_LENGTH),
         // A copy: the platform keeps bodies, and this one sits in a read buffer of many kilobytes.

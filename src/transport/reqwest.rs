@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use ::reqwest::{Client, redirect};
+use ::reqwest::{Client, NoProxy, Proxy, redirect};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 
-use crate::transport::{Body, Method, Request, Response, Transport, TransportError};
+use crate::transport::{Body, EgressProxy, Method, Request, Response, Transport, TransportError};
 
 /// How long a connection, with name resolution and TLS, may take to come about.
 ///
@@ -41,7 +41,13 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// [`IDLE_TIMEOUT`].
     pub idle_timeout: Duration,
+    /// Through which proxy calls go out; this machine itself is reached without. Default: none, and
+    /// what the environment says is ignored.
+    pub proxy: Option<EgressProxy>,
 }
+
+/// What no proxy can reach: stand-ins on this machine.
+const THIS_MACHINE: &str = "localhost,127.0.0.0/8,::1";
 
 impl Default for Settings {
     fn default() -> Self {
@@ -50,6 +56,7 @@ impl Default for Settings {
             plain_http: false,
             connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
+            proxy: None,
         }
     }
 }
@@ -73,6 +80,7 @@ pub enum SetupError {
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     client: Client,
+    proxy: Option<EgressProxy>,
 }
 
 impl HttpTransport {
@@ -97,10 +105,16 @@ impl HttpTransport {
             // Stand-ins on plain http must work on machines without certificates.
             builder = builder.tls_certs_only([]);
         }
-        let client = builder.build().map_err(|error| SetupError::Client {
-            reason: reason_of(&error.without_url()),
-        })?;
-        Ok(Arc::new(Self { client }))
+        let proxy = settings.proxy.clone();
+        let unusable = |error: ::reqwest::Error| SetupError::Client {
+            reason: reason_of(&error.without_url(), proxy.as_ref()),
+        };
+        if let Some(proxy) = &proxy {
+            let way_out = Proxy::all(proxy.url().as_str()).map_err(unusable)?;
+            builder = builder.proxy(way_out.no_proxy(NoProxy::from_string(THIS_MACHINE)));
+        }
+        let client = builder.build().map_err(unusable)?;
+        Ok(Arc::new(Self { client, proxy }))
     }
 
     fn prepare(&self, request: Request) -> ::reqwest::RequestBuilder {
@@ -129,10 +143,11 @@ impl Transport for HttpTransport {
     fn send(&self, request: Request) -> BoxFuture<'static, Result<Response, TransportError>> {
         let limit = request.timeout;
         let sending = self.prepare(request).send();
+        let proxy = self.proxy.clone();
         Box::pin(async move {
             match tokio::time::timeout(limit, sending).await {
-                Ok(Ok(response)) => Ok(head_of(response)),
-                Ok(Err(error)) => Err(classify(error, limit)),
+                Ok(Ok(response)) => Ok(head_of(response, proxy)),
+                Ok(Err(error)) => Err(classify(error, limit, proxy.as_ref())),
                 Err(_elapsed) => Err(TransportError::TimedOut {
                     limit_seconds: limit.as_secs(),
                 }),
@@ -141,7 +156,7 @@ impl Transport for HttpTransport {
     }
 }
 
-fn head_of(response: ::reqwest::Response) -> Response {
+fn head_of(response: ::reqwest::Response, proxy: Option<EgressProxy>) -> Response {
     let content_type = response
         .headers()
         .get(CONTENT_TYPE)
@@ -152,7 +167,9 @@ fn head_of(response: ::reqwest::Response) -> Response {
         content_type,
         body: response
             .bytes_stream()
-            .map(|chunk| chunk.map_err(|error| classify(error, Duration::ZERO)))
+            .map(move |chunk| {
+                chunk.map_err(|error| classify(error, Duration::ZERO, proxy.as_ref()))
+            })
             .boxed(),
     }
 }
@@ -174,9 +191,13 @@ fn exactly(
 }
 
 /// Connecting comes first: a connect time-out is a time-out too, but surely nothing was executed.
-fn classify(error: ::reqwest::Error, limit: Duration) -> TransportError {
+fn classify(
+    error: ::reqwest::Error,
+    limit: Duration,
+    proxy: Option<&EgressProxy>,
+) -> TransportError {
     let error = error.without_url();
-    let reason = reason_of(&error);
+    let reason = reason_of(&error, proxy);
     if error.is_connect() || error.is_builder() {
         TransportError::NotConnected { reason }
     } else if error.is_timeout() {
@@ -189,7 +210,7 @@ fn classify(error: ::reqwest::Error, limit: Duration) -> TransportError {
 }
 
 /// The whole chain of causes: reqwest's own text only says that something went wrong.
-fn reason_of(error: &dyn Error) -> String {
+fn reason_of(error: &dyn Error, proxy: Option<&EgressProxy>) -> String {
     let mut reason = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -200,5 +221,8 @@ fn reason_of(error: &dyn Error) -> String {
         }
         source = cause.source();
     }
-    reason
+    match proxy {
+        Some(proxy) => proxy.scrubbed(reason),
+        None => reason,
+    }
 }

@@ -1,7 +1,10 @@
 //! The client of the platform's API: what it asks for, and what it never does twice.
 
 mod delivery;
+mod failover;
+mod logs;
 mod played;
+mod proxy;
 mod script;
 mod token;
 mod transport;

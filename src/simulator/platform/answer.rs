@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::simulator::random::Random;
@@ -40,9 +41,32 @@ pub enum WireFault {
     Half,
 }
 
+/// How the body of an answer is deformed. The call is carried out all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Shape {
+    /// The code is a string.
+    TextCode,
+    /// Every key stands twice; the first time with null.
+    DoubledKeys,
+    /// The whole stands within `base_resp`, as old interfaces have it.
+    Wrapped,
+    /// Two megabytes of blanks stand before it.
+    Huge,
+    /// Nothing is left of it.
+    Empty,
+    /// A page with status 200 stands in its place, as captive portals do.
+    Page,
+    /// A message with quotation marks, backslashes and line breaks.
+    OddMessage,
+}
+
 /// The content type as the platform writes it, odd parameter included.
 const JSON: &str = "application/json; encoding=utf-8";
 const HTML: &str = "text/html";
+/// Bytes before a huge answer: more than any caller should read.
+const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
 impl Answer {
     pub(super) fn json(body: String) -> Self {
@@ -73,6 +97,44 @@ impl Answer {
 
     pub(super) fn bad_gateway() -> Self {
         Self::page(502, "502 Bad Gateway")
+    }
+
+    pub(super) fn gateway_timeout() -> Self {
+        Self::page(504, "504 Gateway Time-out")
+    }
+
+    pub(super) fn shaped(self, shape: Shape) -> Self {
+        let body = &self.body;
+        let value = || serde_json::from_str::<Value>(body).unwrap_or_default();
+        let body = match shape {
+            Shape::TextCode => {
+                let mut value = value();
+                let code = value["errcode"].to_string();
+                value["errcode"] = Value::from(code);
+                value.to_string()
+            }
+            Shape::DoubledKeys => {
+                let inner = body.trim_start_matches('{');
+                let keys = value();
+                let keys = keys.as_object().map(serde_json::Map::keys);
+                let nulls: String = keys
+                    .into_iter()
+                    .flatten()
+                    .map(|key| format!("{key:?}:null,"))
+                    .collect();
+                format!("{{{nulls}{inner}")
+            }
+            Shape::Wrapped => serde_json::json!({ "base_resp": value() }).to_string(),
+            Shape::Huge => format!("{}{body}", " ".repeat(HUGE_BYTES)),
+            Shape::Empty => String::new(),
+            Shape::Page => return Self::page(200, "Welcome to the hotel"),
+            Shape::OddMessage => {
+                let mut value = value();
+                value["errmsg"] = Value::from("a \"quoted\" \\ text\r\nof <two> lines");
+                value.to_string()
+            }
+        };
+        Self { body, ..self }
     }
 
     pub(super) fn not_found() -> Self {
@@ -183,6 +245,10 @@ fn known_text(code: i64) -> &'static str {
         48001 => "api unauthorized",
         48002 => "user block receive message",
         48004 => "api forbidden for irregularities, view detail on mp.weixin.qq.com",
+        89501 => "有一次管理员确认尚未处理",
+        89503 => "此次调用需要管理员确认，请耐心等候",
+        89506 => "24小时内该IP被管理员拒绝调用两次，24小时内不可再使用该IP调用",
+        89507 => "1小时内该IP被管理员拒绝调用一次，1小时内不可再使用该IP调用",
         50002 => "user limited",
         53600 => "Article ID invalid",
         61452 => "invalid kf_account",

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::Call;
+use super::Shape;
 use crate::simulator::random::Random;
 
 /// Makes some calls fail.
@@ -12,6 +14,9 @@ pub struct FaultRule {
     /// Only calls to this path; all when missing.
     #[serde(default)]
     pub path: Option<String>,
+    /// Only calls to this `Host`, with or without its port; all when missing.
+    #[serde(default)]
+    pub host: Option<String>,
     /// Only messages to this user; all calls when missing.
     #[serde(default)]
     pub open_id: Option<String>,
@@ -65,6 +70,10 @@ pub enum Fault {
     },
     /// A gateway answers 502 with an HTML page, and nothing is done.
     BadGateway,
+    /// A gateway answers 504 with an HTML page, and nothing is done.
+    GatewayTimeout,
+    /// The call is carried out, and its answer comes deformed.
+    Shape(Shape),
     /// The call is carried out, but its answer comes late.
     Delay {
         /// Milliseconds by which it is late.
@@ -130,13 +139,13 @@ impl Faults {
     pub(super) fn applying(
         &mut self,
         random: &mut Random,
-        path: &str,
+        call: &Call,
         open_id: Option<&str>,
     ) -> Option<Fault> {
         let struck = self
             .0
             .iter_mut()
-            .position(|active| active.rule.concerns(path, open_id) && active.strikes(random));
+            .position(|active| active.rule.concerns(call, open_id) && active.strikes(random));
         let fault = struck.map(|at| self.0[at].rule.fault.clone());
         self.0.retain(|active| !active.is_spent());
         fault
@@ -144,8 +153,17 @@ impl Faults {
 }
 
 impl FaultRule {
-    fn concerns(&self, path: &str, open_id: Option<&str>) -> bool {
-        let path_fits = self.path.as_deref().is_none_or(|wanted| wanted == path);
+    fn concerns(&self, call: &Call, open_id: Option<&str>) -> bool {
+        let name = call
+            .host
+            .rsplit_once(':')
+            .map_or(call.host.as_str(), |(name, _)| name);
+        let is_host = |wanted: &str| wanted == call.host || wanted == name;
+        let path_fits = self
+            .path
+            .as_deref()
+            .is_none_or(|wanted| wanted == call.path)
+            && self.host.as_deref().is_none_or(is_host);
         let user_fits = self.open_id.is_none() || self.open_id.as_deref() == open_id;
         path_fits && user_fits
     }

@@ -1,6 +1,7 @@
 //! What the platform remembers for those who check on us.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -42,6 +43,10 @@ pub struct CallRecord {
     pub number: u64,
     /// When, in milliseconds since 1970.
     pub at_milliseconds: i64,
+    /// From which address it came.
+    pub from: IpAddr,
+    /// The `Host` header.
+    pub host: String,
     /// The HTTP method.
     pub method: String,
     /// The path, without the query, which holds a token.

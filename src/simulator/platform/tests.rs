@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::*;
 
+mod access;
+
 const APP: &str = "wx0123456789abcdef";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOON: i64 = 1_700_000_000;
@@ -30,6 +32,7 @@ fn post(path: &str, query: &str, body: &str) -> Call {
         query: query.into(),
         has_content_length: true,
         body: Bytes::copy_from_slice(body.as_bytes()),
+        ..Call::default()
     }
 }
 
@@ -732,6 +735,7 @@ fn fault_rules_that_make_no_sense_are_refused() {
     let mut platform = platform();
     let rule = |when| FaultRule {
         path: None,
+        host: None,
         open_id: None,
         when,
         fault: Fault::Reset,
@@ -826,6 +830,7 @@ fn any_call() -> impl Strategy<Value = Call> {
             query,
             has_content_length,
             body: body.into(),
+            ..Call::default()
         },
     )
 }

@@ -1,6 +1,7 @@
 //! Access tokens: minted, handed out, replaced, expired.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -38,6 +39,8 @@ pub struct TokenRecord {
     pub class: TokenClass,
     /// Whether `force_refresh` asked for it.
     pub forced: bool,
+    /// From which address it was asked for.
+    pub from: IpAddr,
     /// When it was minted, in milliseconds since 1970.
     pub minted_at_milliseconds: i64,
     /// When its life ends, in milliseconds since 1970.
@@ -177,7 +180,7 @@ impl Tokens {
         &mut self,
         now: Timestamp,
         account: (usize, &Account),
-        (class, forced): (TokenClass, bool),
+        (class, forced, from): (TokenClass, bool, IpAddr),
         random: &mut Random,
     ) -> u64 {
         let (at, account) = account;
@@ -195,6 +198,7 @@ impl Tokens {
                 app_id: account.app_id.as_str().to_owned(),
                 class,
                 forced,
+                from,
                 minted_at_milliseconds: now.milliseconds(),
                 expires_at_milliseconds: now.milliseconds() + self.lifetime_milliseconds,
                 replaced_at_milliseconds: None,
@@ -296,6 +300,7 @@ impl Platform {
     /// `GET /cgi-bin/token`
     pub(super) fn plain_token(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
         let account = self.authenticate(
+            (now, call.address()),
             call.parameter("grant_type").as_deref(),
             call.parameter("appid").as_deref(),
             call.parameter("secret").as_deref(),
@@ -304,7 +309,7 @@ impl Platform {
         if !ledger.plain_day.take(day(now), PLAIN_PER_DAY) {
             return Err(Refusal::code(45009));
         }
-        self.mint_and_hand_out(now, account, (TokenClass::Plain, false))
+        self.mint_and_hand_out(now, account, (TokenClass::Plain, false, call.address()))
     }
 
     /// `POST /cgi-bin/stable_token`
@@ -315,6 +320,7 @@ impl Platform {
         let request: StableRequest =
             serde_json::from_slice(&call.body).map_err(|_| Refusal::code(47001))?;
         let account = self.authenticate(
+            (now, call.address()),
             request.grant_type.as_deref(),
             request.appid.as_deref(),
             request.secret.as_deref(),
@@ -331,14 +337,14 @@ impl Platform {
         if let Some(answer) = reusable.and_then(|number| self.tokens.hand_out(now, number)) {
             return Ok(answer);
         }
-        self.mint_and_hand_out(now, account, (TokenClass::Stable, forced))
+        self.mint_and_hand_out(now, account, (TokenClass::Stable, forced, call.address()))
     }
 
     fn mint_and_hand_out(
         &mut self,
         now: Timestamp,
         at: usize,
-        kind: (TokenClass, bool),
+        kind: (TokenClass, bool, IpAddr),
     ) -> Result<Answer, Refusal> {
         let account = (at, &self.settings.accounts[at]);
         let number = self.tokens.mint(now, account, kind, &mut self.random);
@@ -347,7 +353,8 @@ impl Platform {
 
     /// The place of the account that asks. The AppID is looked at before everything else.
     fn authenticate(
-        &self,
+        &mut self,
+        (now, address): (Timestamp, IpAddr),
         grant_type: Option<&str>,
         app_id: Option<&str>,
         secret: Option<&str>,
@@ -365,9 +372,7 @@ impl Platform {
         if !accounts[place].secret.matches(secret) {
             return Err(Refusal::code(40125));
         }
-        if accounts[place].secret_frozen {
-            return Err(Refusal::code(40243));
-        }
+        self.access[place].check(now, address)?;
         Ok(place)
     }
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::Shared;
 use crate::id::OpenId;
+use crate::simulator::platform::AdminAct;
 use crate::simulator::platform::FaultRule;
 use crate::simulator::platform::Scene;
 
@@ -40,6 +41,18 @@ struct Acted {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Administering {
+    app_id: String,
+    act: AdminAct,
+}
+
+#[derive(Debug, Deserialize)]
+struct Prompted {
+    app_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Passing {
     advance_milliseconds: u64,
 }
@@ -60,6 +73,8 @@ pub(super) fn answer(
             shared.platform().clear_faults();
             Ok(nothing())
         }
+        (&Method::POST, "admin") => administer(body, shared),
+        (&Method::GET, "prompts") => prompts(request, shared),
         (&Method::POST, "acted") => acted(body, shared),
         (&Method::POST, "clock") => parsed(body).map(|passing: Passing| {
             shared.advance(passing.advance_milliseconds);
@@ -146,4 +161,20 @@ fn acted(body: &[u8], shared: &Shared) -> Result<HttpResponse, String> {
     let open_id = OpenId::new(acted.openid);
     shared.platform().user_acted(now, &open_id, acted.scene);
     Ok(nothing())
+}
+
+fn administer(body: &[u8], shared: &Shared) -> Result<HttpResponse, String> {
+    let order: Administering = parsed(body)?;
+    let now = shared.now();
+    if shared.platform().administer(now, &order.app_id, order.act) {
+        Ok(nothing())
+    } else {
+        Err(format!("the account {:?} is not known", order.app_id))
+    }
+}
+
+fn prompts(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, String> {
+    let wanted = web::Query::<Prompted>::from_query(request.query_string())
+        .map_err(|error| error.to_string())?;
+    Ok(lines(shared.platform().prompts(&wanted.app_id).iter()))
 }

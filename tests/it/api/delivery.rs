@@ -97,9 +97,10 @@ async fn the_same_token_is_tried_once_more_after_a_second() {
 #[tokio::test(start_paused = true)]
 async fn what_may_have_been_executed_is_never_sent_again() {
     for (name, play) in [
-        ("busy", (|| Play::code(-1)) as fn() -> Play),
+        ("busy inside", (|| Play::code(4)) as fn() -> Play),
         ("the answer is lost", || Play::Lost),
         ("a bad gateway", || Play::Status(502)),
+        ("a gateway's time-out", || Play::Status(504)),
         ("an empty answer", || Play::Body(String::new())),
         ("a page", || Play::Body("<html>".to_owned())),
         ("an answer without end", || Play::Trickle),

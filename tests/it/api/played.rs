@@ -83,7 +83,7 @@ async fn what_the_client_says_of_a_message_is_what_happened_to_it() {
         ("nothing goes wrong", None, "sent", 1, 1),
         ("a replaced token", code(40001), "sent", 1, 2),
         ("an expired token", code(42001), "sent", 1, 2),
-        ("busy", code(-1), "unknown", 0, 1),
+        ("busy", code(-1), "not sent", 0, 1),
         ("no window", code(45015), "refused", 0, 1),
         ("a reset", Some(Fault::Reset), "unknown", 0, 1),
         ("a bad gateway", Some(Fault::BadGateway), "unknown", 0, 1),
@@ -109,6 +109,7 @@ async fn what_the_client_says_of_a_message_is_what_happened_to_it() {
         if let Some(fault) = fault {
             let rule = FaultRule {
                 path: Some(SEND.to_owned()),
+                host: None,
                 open_id: None,
                 when: When::Next(1),
                 fault,

@@ -1,0 +1,217 @@
+//! A host that fails: what may be repeated arrives through the next one, nothing is written twice,
+//! and the host is used again when it answers again.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use wxhook::clock::{ManualClock, SystemClock};
+use wxhook::id::AppId;
+use wxhook::platform::Platform;
+use wxhook::platform::exchange::{Call, Repeat};
+use wxhook::platform::hosts::Hosts;
+use wxhook::secret::{AccessToken, AppSecret};
+use wxhook::simulator;
+use wxhook::simulator::platform::{Fault, FaultRule, Shape, When};
+use wxhook::simulator::skin::Skin;
+use wxhook::transport::{self, HttpTransport};
+
+use super::logs::Logs;
+use super::script::{ACCOUNT, SECRET};
+
+const TIMEOUT: Duration = Duration::from_millis(300);
+const SEND: &str = "/cgi-bin/message/custom/send";
+const STABLE: &str = "/cgi-bin/stable_token";
+const PROBE: &str = "/cgi-bin/get_api_domain_ip";
+
+/// One local WeChat behind two hosts.
+struct Pair {
+    platform: Platform,
+    clock: Arc<ManualClock>,
+    wechat: Arc<Mutex<simulator::platform::Platform>>,
+    first: String,
+    skins: [Skin; 2],
+}
+
+fn pair() -> Pair {
+    let settings = simulator::platform::Settings::for_account(
+        AppId::parse(ACCOUNT).unwrap(),
+        AppSecret::new(SECRET),
+    );
+    let wechat = Arc::new(Mutex::new(simulator::platform::Platform::new(settings, 7)));
+    let skins = [(); 2].map(|()| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Skin::start(
+            listener,
+            Arc::clone(&wechat),
+            Arc::new(SystemClock::start()),
+        )
+        .unwrap()
+    });
+    let transport = HttpTransport::new(&transport::Settings {
+        https: false,
+        plain_http: true,
+        ..transport::Settings::default()
+    })
+    .unwrap();
+    let hosts = Arc::new(Hosts::parse(skins.iter().map(Skin::url)).unwrap());
+    let clock = Arc::new(ManualClock::at(1_700_000_000));
+    let platform = Platform::new(transport, hosts, clock.clone());
+    let first = skins[0].url().trim_start_matches("http://").to_owned();
+    Pair {
+        platform,
+        clock,
+        wechat,
+        first,
+        skins,
+    }
+}
+
+impl Pair {
+    fn break_first_host(&self, fault: Fault) {
+        let rule = FaultRule {
+            path: None,
+            host: Some(self.first.clone()),
+            open_id: None,
+            when: When::Always,
+            fault,
+        };
+        self.wechat.lock().unwrap().add_fault(rule).unwrap();
+    }
+
+    /// How many calls of this path each host saw.
+    fn calls(&self, path: &str) -> [usize; 2] {
+        let wechat = self.wechat.lock().unwrap();
+        let mut seen = [0; 2];
+        let calls = wechat.calls_after(0).filter(|call| call.path == path);
+        calls.for_each(|call| seen[usize::from(call.host != self.first)] += 1);
+        seen
+    }
+
+    /// Asks for the stable token, which may be repeated.
+    async fn token(&self) -> AccessToken {
+        let body = serde_json::json!({
+            "grant_type": "client_credential", "appid": ACCOUNT, "secret": SECRET,
+        });
+        let call = Call {
+            path: STABLE,
+            access_token: None,
+            json: Some(Bytes::from(body.to_string())),
+            repeat: Repeat::Harmless,
+            timeout: TIMEOUT,
+        };
+        let answer = self.platform.call(&call).await.unwrap();
+        AccessToken::new(answer.value["access_token"].as_str().unwrap())
+    }
+
+    /// Sends a message, which may not.
+    async fn send(&self, token: AccessToken) -> Result<(), bool> {
+        let body = r#"{"touser":"oUser","msgtype":"text","text":{"content":"hi"}}"#;
+        let call = Call {
+            path: SEND,
+            access_token: Some(token),
+            json: Some(Bytes::from(body)),
+            repeat: Repeat::Harmful,
+            timeout: TIMEOUT,
+        };
+        let outcome = self.platform.call(&call).await;
+        outcome
+            .map(drop)
+            .map_err(|error| error.surely_not_executed())
+    }
+
+    fn stop(self) {
+        self.skins.map(|skin| skin.stop().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_failing_host_delays_what_may_be_repeated_and_doubles_nothing() {
+    for (name, fault) in [
+        ("resetting", Fault::Reset),
+        ("hanging", Fault::Hang { milliseconds: 2000 }),
+        ("a bad gateway", Fault::BadGateway),
+        ("a gateway's time-out", Fault::GatewayTimeout),
+        ("a web page", Fault::Shape(Shape::Page)),
+        (
+            "a lost answer",
+            Fault::LostAnswer {
+                after_milliseconds: 0,
+            },
+        ),
+        ("half an answer", Fault::HalfAnswer),
+    ] {
+        let pair = pair();
+        pair.break_first_host(fault);
+        let started = Instant::now();
+        let token = pair.token().await;
+        assert!(started.elapsed() < TIMEOUT * 3, "{name}");
+        assert_eq!(pair.calls(STABLE), [1, 1], "{name}");
+        assert_eq!(
+            pair.send(token).await,
+            Err(false),
+            "{name}: its outcome is not known"
+        );
+        assert_eq!(pair.calls(SEND), [1, 0], "{name}: written once");
+        pair.stop();
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_connections_delays_messages_too_and_loses_none() {
+    let mut pair = pair();
+    let [first, second] = pair.skins;
+    first.stop().unwrap();
+    let token = {
+        pair.skins = [
+            Skin::start(
+                TcpListener::bind("127.0.0.1:0").unwrap(),
+                Arc::clone(&pair.wechat),
+                Arc::new(SystemClock::start()),
+            )
+            .unwrap(),
+            second,
+        ];
+        pair.token().await
+    };
+    assert_eq!(pair.send(token).await, Ok(()));
+    assert_eq!((pair.calls(STABLE), pair.calls(SEND)), ([0, 1], [0, 1]));
+    pair.stop();
+}
+
+#[tokio::test]
+async fn a_host_is_left_and_used_again_and_each_is_logged_once() {
+    let logs = Logs::default();
+    let _guard = logs.capture("info");
+    let pair = pair();
+    pair.break_first_host(Fault::BadGateway);
+    for _ in 0..6 {
+        pair.token().await;
+    }
+    assert_eq!(pair.calls(STABLE), [3, 6]);
+    pair.wechat.lock().unwrap().clear_faults();
+    for probes in 1..=6 {
+        pair.clock.advance(Duration::from_secs(10));
+        pair.token().await;
+        while pair.calls(PROBE) != [probes, 0] || pair.platform.is_probing() {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(
+        pair.calls(STABLE),
+        [3, 12],
+        "not before a minute and its probes"
+    );
+    pair.token().await;
+    assert_eq!(pair.calls(STABLE), [4, 12]);
+    let text = logs.text();
+    for line in [
+        "An API host fails; the others are used.",
+        "An API host works again.",
+    ] {
+        assert_eq!(text.matches(line).count(), 1, "{text}");
+    }
+    pair.stop();
+}
