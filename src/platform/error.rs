@@ -98,6 +98,8 @@ impl ErrorCode {
     pub const OK: Self = Self(0);
     /// The platform is busy: "system error".
     pub const BUSY: Self = Self(-1);
+    /// The access token is invalid, or not the newest.
+    pub const TOKEN_NOT_LATEST: Self = Self(40001);
     /// This regional host is not meant for us.
     pub const WRONG_REGION: Self = Self(40222);
 

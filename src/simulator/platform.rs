@@ -1,13 +1,14 @@
 //! api.weixin.qq.com as a state machine: a call and the time go in, an answer comes out.
 //!
 //! Nothing here reads a clock, opens a socket or draws true randomness, so whatever a test does can
-//! be done again exactly. It answers what text replies need: the two token endpoints and
-//! `custom/send`, with the codes, texts and shapes that the platform uses.
+//! be done again exactly. It answers what text replies need: the two token endpoints,
+//! `custom/send`, and the JS-SDK's tickets, with the codes, texts and shapes that the platform uses.
 
 mod answer;
 mod fault;
 mod record;
 mod send;
+mod ticket;
 mod token;
 mod window;
 
@@ -196,6 +197,7 @@ pub struct Platform {
     tokens: Tokens,
     grants: Grants,
     faults: Faults,
+    tickets: ticket::Tickets,
     deliveries: Ring<Delivery>,
     calls: Ring<CallRecord>,
 }
@@ -205,6 +207,7 @@ enum Endpoint {
     Token,
     StableToken,
     CustomSend,
+    Ticket,
 }
 
 impl Endpoint {
@@ -213,6 +216,7 @@ impl Endpoint {
             "/cgi-bin/token" => Some(Self::Token),
             "/cgi-bin/stable_token" => Some(Self::StableToken),
             "/cgi-bin/message/custom/send" => Some(Self::CustomSend),
+            "/cgi-bin/ticket/getticket" => Some(Self::Ticket),
             _ => None,
         }
     }
@@ -220,8 +224,9 @@ impl Endpoint {
     /// The official page of the plain endpoint says GET; the two others are POST only.
     fn check_method(self, method: &str) -> Result<(), Refusal> {
         match (self, method) {
-            (Self::Token, "GET") | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
-            (Self::Token, _) => Err(Refusal::code(43001)),
+            (Self::Token | Self::Ticket, "GET")
+            | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
+            (Self::Token | Self::Ticket, _) => Err(Refusal::code(43001)),
             (Self::StableToken | Self::CustomSend, _) => Err(Refusal::code(43002)),
         }
     }
@@ -236,6 +241,7 @@ impl Platform {
             tokens: Tokens::new(&settings),
             grants: Grants::new(settings.windows),
             faults: Faults::default(),
+            tickets: ticket::Tickets::default(),
             deliveries: Ring::new(records),
             calls: Ring::new(records),
             settings,
@@ -307,6 +313,7 @@ impl Platform {
             Endpoint::Token => self.plain_token(now, call),
             Endpoint::StableToken => self.stable_token(now, call),
             Endpoint::CustomSend => self.custom_send(now, call),
+            Endpoint::Ticket => self.js_ticket(now, call),
         }
     }
 

@@ -16,7 +16,7 @@ use wxhook::metric::{Counter, Counters};
 use wxhook::platform::Platform;
 use wxhook::platform::hosts::Hosts;
 use wxhook::secret::AppSecret;
-use wxhook::token::{Keeper, KeeperParts};
+use wxhook::token::{Keeper, KeeperParts, TokenSource};
 use wxhook::transport::{Body, Request, Response, Transport, TransportError};
 
 pub(super) const ACCOUNT: &str = "wx0123456789abcdef";
@@ -175,7 +175,8 @@ impl Stage {
         }));
         let api = Api::new(ApiParts {
             platform,
-            keepers: vec![Arc::clone(&keeper)],
+            sources: vec![Arc::clone(&keeper) as Arc<dyn TokenSource>],
+            clock: clock.clone(),
             settings: Settings::default(),
         });
         Self {
