@@ -28,12 +28,14 @@ pub mod remote;
 mod request;
 mod source;
 mod state;
+mod suspect;
 
 pub use self::error::TokenError;
 pub use self::lifetime::{MINIMUM_REMAINDER, RENEWAL_WINDOW};
 use self::request::Minted;
-pub use self::source::{Suspect, TokenSource};
+pub use self::source::TokenSource;
 use self::state::{Need, State};
+pub use self::suspect::Suspect;
 
 /// How long an answer that gave the same token again counts as proof that it is the current one.
 pub const CONFIRMED_FOR: Duration = Duration::from_secs(30);

@@ -191,3 +191,37 @@ fn a_value_beside_its_file_is_a_fault_and_the_file_alone_is_read() {
         "fromfile1"
     );
 }
+
+#[test]
+fn clients_have_keys_of_their_own_rights_and_accounts() {
+    let account = "[accounts.shop]\napp_id = \"wxa\"\ntoken = \"token123\"\n";
+    let config = loaded(&file(&format!(
+        "{account}[clients.crm]\nkey = \"0123456789abcdef\"\nrights = [\"token:read\", \"jssdk\"]\naccounts = [\"shop\"]\n"
+    )));
+    let client = &config.clients[0];
+    let accounts: Vec<&str> = client
+        .accounts
+        .iter()
+        .flatten()
+        .map(crate::id::AppId::as_str)
+        .collect();
+    assert_eq!((client.name.as_str(), accounts), ("crm", vec!["wxa"]));
+    assert_eq!(
+        client.rights,
+        [
+            crate::http::client::Right::ReadToken,
+            crate::http::client::Right::JsSdk
+        ]
+    );
+
+    let wrong = faults(&file(&format!(
+        "{account}[clients.admin]\nkey = \"short\"\nrights = [\"token:write\"]\naccounts = [\"shp\"]\n\
+         [clients.a]\nrights = [\"jssdk\"]\n\
+         [token]\nsource = \"10.0.0.5/x\"\n[jssdk]\norigins = [\"shop.example.com\"]\n"
+    )));
+    insta::assert_snapshot!(wrong.to_string());
+    let twice = faults(&file(&format!(
+        "{account}[clients.a]\nkey = \"0123456789abcdef\"\n[clients.b]\nkey = \"0123456789abcdef\"\n[token]\nsource = \"http://10.0.0.5:8081\"\n"
+    )));
+    insta::assert_snapshot!(twice.to_string());
+}

@@ -39,7 +39,7 @@ impl Admin {
     ) -> HttpResponse {
         let account = match allowed(&self.parts().central, caller, Right::JsSdk, account) {
             Ok(account) => account,
-            Err(refusal) => return refusal,
+            Err(denied) => return denied.answer(),
         };
         let Ok(web::Query(query)) = web::Query::<Query>::from_query(query) else {
             return HttpResponse::BadRequest().body("a parameter is doubled or cannot be read\n");
@@ -63,7 +63,7 @@ impl Admin {
         };
         let (ticket, nonce) = match self.ticket_and_nonce(account, TicketKind::JsApi).await {
             Ok(both) => both,
-            Err(refusal) => return refusal,
+            Err(reason) => return unavailable(reason),
         };
         let timestamp = self.parts().clock.now().seconds();
         let signature = sign_page(&ticket.ticket, &nonce, timestamp, &url);
@@ -78,7 +78,7 @@ impl Admin {
     async fn sign_card(&self, account: &AppId, query: &Query) -> HttpResponse {
         let (ticket, nonce) = match self.ticket_and_nonce(account, TicketKind::Card).await {
             Ok(both) => both,
-            Err(refusal) => return refusal,
+            Err(reason) => return unavailable(reason),
         };
         let timestamp = self.parts().clock.now().seconds().to_string();
         let values = [
@@ -104,22 +104,24 @@ impl Admin {
         &self,
         account: &AppId,
         kind: TicketKind,
-    ) -> Result<(TicketLease, String), HttpResponse> {
-        let unavailable = |reason: String| HttpResponse::ServiceUnavailable().body(reason + "\n");
+    ) -> Result<(TicketLease, String), String> {
         let (api, account) = (Arc::clone(&self.parts().api), account.clone());
         let runtime = self.parts().central.runtime();
         let asking = runtime.spawn(async move { api.ticket(&account, kind).await });
         let ticket = match asking.await {
             Ok(Ok(ticket)) => ticket,
-            Ok(Err(error)) => return Err(unavailable(error.to_string())),
-            Err(_stopped) => return Err(unavailable("the server stops".to_owned())),
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_stopped) => return Err("the server stops".to_owned()),
         };
         let mut bytes = [0; NONCE_BYTES];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| unavailable(format!("no randomness: {error}")))?;
+        getrandom::fill(&mut bytes).map_err(|error| format!("no randomness: {error}"))?;
         let nonce = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok((ticket, nonce))
     }
+}
+
+fn unavailable(reason: String) -> HttpResponse {
+    HttpResponse::ServiceUnavailable().body(reason + "\n")
 }
 
 fn signed(body: serde_json::Value) -> HttpResponse {

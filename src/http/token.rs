@@ -68,12 +68,12 @@ impl Admin {
             ("GET", []) => refused("this needs the admin key"),
             ("GET", [account]) => match allowed(central, caller, Right::ReadToken, account) {
                 Ok(account) => self.given(central.read(account, who).await),
-                Err(refusal) => refusal,
+                Err(denied) => denied.answer(),
             },
             ("POST", [account, "report"]) => {
                 match allowed(central, caller, Right::ReportToken, account) {
                     Ok(account) => self.report(account, who, body).await,
-                    Err(refusal) => refusal,
+                    Err(denied) => denied.answer(),
                 }
             }
             ("POST", [_, "refresh"]) if !matches!(caller, Caller::Admin) => {
@@ -120,25 +120,44 @@ impl Admin {
     }
 }
 
+/// Why a caller gets nothing.
+pub(super) enum Denied {
+    /// It may not: this right is missing.
+    Right(String),
+    /// There is no such account.
+    Account(String),
+}
+
+impl Denied {
+    pub(super) fn answer(&self) -> HttpResponse {
+        match self {
+            Self::Right(reason) => refused(reason),
+            Self::Account(account) => missing(account),
+        }
+    }
+}
+
 /// The account, if the caller has the right for it.
 pub(super) fn allowed<'a>(
     central: &'a Central,
     caller: Caller<'_>,
     right: Right,
     account: &str,
-) -> Result<&'a AppId, HttpResponse> {
+) -> Result<&'a AppId, Denied> {
     if !caller.may(right) {
         let name = caller.name();
-        return Err(refused(&format!("clients.{name} lacks the right {right}")));
+        return Err(Denied::Right(format!(
+            "clients.{name} lacks the right {right}"
+        )));
     }
     let known = central.account(account);
     if !caller.may_use(known) {
         let name = caller.name();
-        return Err(refused(&format!(
+        return Err(Denied::Right(format!(
             "this account is not among those of clients.{name}"
         )));
     }
-    known.ok_or_else(|| missing(account))
+    known.ok_or_else(|| Denied::Account(account.to_owned()))
 }
 
 pub(super) fn refused(reason: &str) -> HttpResponse {

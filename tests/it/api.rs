@@ -3,5 +3,6 @@
 mod delivery;
 mod played;
 mod script;
+mod ticket;
 mod token;
 mod transport;
