@@ -28,12 +28,13 @@
 //!     account: AppId::parse("wx0123456789abcdef")?,
 //!     secret: AppSecret::new("…"),
 //!     platform: platform.clone(),
-//!     clock,
+//!     clock: clock.clone(),
 //!     counters: Arc::default(),
 //! });
 //! let api = Api::new(ApiParts {
 //!     platform,
-//!     keepers: vec![Arc::new(keeper)],
+//!     sources: vec![Arc::new(keeper)],
+//!     clock,
 //!     settings: Settings::default(),
 //! });
 //! # drop(api);
@@ -48,16 +49,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::Platform;
 use crate::platform::exchange::CALL_TIMEOUT;
-use crate::token::Keeper;
+use crate::token::TokenSource;
 
 mod call;
 mod error;
+pub mod jssdk;
 mod message;
+mod ticket;
 
 pub use self::error::CallError;
+use self::ticket::Tickets;
+pub use self::ticket::{TICKET_RENEWAL_WINDOW, TicketKind, TicketLease};
 
 /// What became of a message handed to the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,8 +122,10 @@ impl Default for Settings {
 pub struct ApiParts {
     /// The platform.
     pub platform: Arc<Platform>,
-    /// A keeper for each account that has an AppSecret.
-    pub keepers: Vec<Arc<Keeper>>,
+    /// Where each account's tokens come from; one that only receives has no source.
+    pub sources: Vec<Arc<dyn TokenSource>>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
     /// How the client behaves.
     pub settings: Settings,
 }
@@ -125,14 +133,16 @@ pub struct ApiParts {
 /// The client: of all accounts, on one runtime.
 pub struct Api {
     platform: Arc<Platform>,
-    keepers: HashMap<AppId, Arc<Keeper>>,
+    sources: HashMap<AppId, Arc<dyn TokenSource>>,
     settings: Settings,
+    clock: Arc<dyn Clock>,
+    tickets: Tickets,
 }
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api")
-            .field("accounts", &self.keepers.keys())
+            .field("accounts", &self.sources.keys())
             .finish_non_exhaustive()
     }
 }
@@ -140,11 +150,13 @@ impl fmt::Debug for Api {
 impl Api {
     /// Puts the parts together. Calls nobody.
     pub fn new(parts: ApiParts) -> Self {
-        let named = |keeper: Arc<Keeper>| (keeper.account().clone(), keeper);
+        let named = |source: Arc<dyn TokenSource>| (source.account().clone(), source);
         Self {
             platform: parts.platform,
-            keepers: parts.keepers.into_iter().map(named).collect(),
+            sources: parts.sources.into_iter().map(named).collect(),
             settings: parts.settings,
+            clock: parts.clock,
+            tickets: Tickets::default(),
         }
     }
 

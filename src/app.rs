@@ -18,7 +18,7 @@ use crate::api::{Api, ApiParts, Delivery};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AccountSettings, ComponentSettings, Config, StoreKind};
 use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Replays, Routes, Stopped};
-use crate::http::admin::{Admin, AdminParts};
+use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
 use crate::id::AppId;
@@ -27,15 +27,19 @@ use crate::platform::Platform;
 use crate::store::embedded::Embedded;
 use crate::store::memory::MemoryInbox;
 use crate::store::{Health, Inbox};
-use crate::token::{Keeper, KeeperParts};
-use crate::transport::{HttpTransport, SetupError};
+use crate::token::central::Central;
+use crate::token::remote::{RemoteParts, RemoteTokens};
+use crate::token::{Keeper, KeeperParts, TokenSource};
+use crate::transport::{HttpTransport, SetupError, Transport};
 
 mod admin_key;
 pub mod logging;
 mod signals;
+mod token_server;
 
 pub(crate) use admin_key::find as find_admin_key;
 pub(crate) use signals::Signals;
+pub use token_server::TokenServer;
 
 /// How the server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,32 +152,97 @@ impl Courier for ApiCourier {
     }
 }
 
-fn make_courier(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    counters: &Arc<Counters>,
-) -> Result<Arc<ApiCourier>, StartError> {
-    let transport = HttpTransport::new(&config.transport)?;
-    let platform = Platform::new(transport, Arc::clone(&config.hosts), Arc::clone(clock));
-    let platform = Arc::new(platform);
-    let keeper = |account: &AccountSettings| {
-        let secret = account.app_secret.clone()?;
-        Some(Arc::new(Keeper::new(KeeperParts {
-            account: account.credentials.app_id().clone(),
-            secret,
-            platform: Arc::clone(&platform),
+/// The way out: the API client, and where its tokens come from.
+#[derive(Debug)]
+struct Outward {
+    api: Arc<Api>,
+    sources: Vec<Arc<dyn TokenSource>>,
+}
+
+impl Outward {
+    fn new(
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, StartError> {
+        let transport = HttpTransport::new(&config.transport)?;
+        let platform = Platform::new(
+            Arc::clone(&transport) as Arc<dyn Transport>,
+            Arc::clone(&config.hosts),
+            Arc::clone(clock),
+        );
+        let platform = Arc::new(platform);
+        let source = |account: &AccountSettings| {
+            let app_id = account.credentials.app_id().clone();
+            if let Some(service) = &config.token_service {
+                return Some(Arc::new(RemoteTokens::new(RemoteParts {
+                    account: app_id,
+                    service: service.url.clone(),
+                    key: service.key.clone(),
+                    transport: Arc::clone(&transport) as Arc<dyn Transport>,
+                    clock: Arc::clone(clock),
+                })) as Arc<dyn TokenSource>);
+            }
+            Some(Arc::new(Keeper::new(KeeperParts {
+                account: app_id,
+                secret: account.app_secret.clone()?,
+                platform: Arc::clone(&platform),
+                clock: Arc::clone(clock),
+                counters: Arc::clone(counters),
+            })) as Arc<dyn TokenSource>)
+        };
+        let sources: Vec<_> = config.accounts.values().filter_map(source).collect();
+        let api = Api::new(ApiParts {
+            platform,
+            sources: sources.clone(),
+            clock: Arc::clone(clock),
+            settings: config.api.clone(),
+        });
+        Ok(Self {
+            api: Arc::new(api),
+            sources,
+        })
+    }
+
+    fn central(&self, config: &Config, clock: &Arc<dyn Clock>, runtime: &Runtime) -> Central {
+        let named = |(name, account): (&String, &AccountSettings)| {
+            (name.clone(), account.credentials.app_id().clone())
+        };
+        let names = config.accounts.iter().map(named).collect();
+        let (sources, clock) = (self.sources.clone(), Arc::clone(clock));
+        Central::new(sources, names, clock, runtime.handle().clone())
+    }
+
+    /// The parts of an admin listener.
+    fn admin_parts(
+        &self,
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        counters: &Arc<Counters>,
+        runtime: &Runtime,
+    ) -> Result<AdminParts, StartError> {
+        let key = admin_key::find_or_make(config).map_err(system("making the admin key"))?;
+        Ok(AdminParts {
+            pushes: None,
+            central: self.central(config, clock, runtime),
+            api: Arc::clone(&self.api),
+            origins: config.js_origins.clone(),
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
-        })))
-    };
-    let keepers = config.accounts.values().filter_map(keeper).collect();
-    let settings = config.api.clone();
-    let parts = ApiParts {
-        platform: Arc::clone(&platform),
-        keepers,
-        settings,
-    };
-    Ok(Arc::new(ApiCourier(Arc::new(Api::new(parts)))))
+            key,
+            clients: config.clients.clone(),
+        })
+    }
+}
+
+/// The runtime of everything that goes out.
+fn engine_runtime() -> Result<Runtime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("wxhook-engine")
+        .enable_all()
+        .build()
+        .map_err(system("starting the engine"))
 }
 
 /// The engine's task, and the two ends of its life.
@@ -187,12 +256,13 @@ struct EngineTask {
 fn start_engine(
     config: &Config,
     routes: Routes,
+    api: &Arc<Api>,
     inbox: &Arc<dyn Inbox>,
     clock: &Arc<dyn Clock>,
     counters: &Arc<Counters>,
     runtime: &Runtime,
 ) -> Result<EngineTask, StartError> {
-    let courier = make_courier(config, clock, counters)?;
+    let courier = Arc::new(ApiCourier(Arc::clone(api)));
     let engine = Engine::new(EngineParts {
         inbox: Arc::clone(inbox),
         courier,
@@ -220,7 +290,7 @@ fn announce(config: &Config, server: &Server) {
             app_id = %account.credentials.app_id(),
             mode = account.credentials.mode().name(),
             paths = account.paths.join(" "),
-            replies = account.app_secret.is_some(),
+            replies = account.app_secret.is_some() || config.token_service.is_some(),
             "An account is served."
         );
     }
@@ -252,19 +322,17 @@ impl Server {
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
         let inbox = open_store(&config, &clock)?;
-        let key = admin_key::find_or_make(&config).map_err(system("making the admin key"))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("wxhook-engine")
-            .enable_all()
-            .build()
-            .map_err(system("starting the engine"))?;
-        let engine = start_engine(&config, routes, &inbox, &clock, &counters, &runtime)?;
+        let runtime = engine_runtime()?;
+        let outward = Outward::new(&config, &clock, &counters)?;
+        let admin = outward.admin_parts(&config, &clock, &counters, &runtime)?;
+        let api = &outward.api;
+        let engine = start_engine(&config, routes, api, &inbox, &clock, &counters, &runtime)?;
         let admin = Arc::new(Admin::new(AdminParts {
-            inbox: Arc::clone(&inbox),
-            counters: Arc::clone(&counters),
-            replays: engine.replays.clone(),
-            key,
+            pushes: Some(Pushes {
+                inbox: Arc::clone(&inbox),
+                replays: engine.replays.clone(),
+            }),
+            ..admin
         }));
         let webhook = make_webhook(&config, &inbox, &clock, counters);
         let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;

@@ -12,6 +12,7 @@ use crate::dispatch::Router;
 use crate::simulator::handle::DevHandle;
 use crate::simulator::pusher::Identity;
 
+mod access_token;
 mod admin;
 mod component;
 mod config_check;
@@ -45,7 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server, configured by a file and the environment
-    Serve,
+    Serve(serve::ServeArgs),
     /// Run the server with a local WeChat and a throw-away account: a conversation to watch, no configuration
     Dev(dev::DevArgs),
     /// Play WeChat: send pushes to a server, or stand in for api.weixin.qq.com
@@ -61,6 +62,9 @@ enum Command {
     /// Look at what third-party platforms (第三方平台) were sent
     #[command(subcommand)]
     Component(component::ComponentCommand),
+    /// Look at the access tokens (access_token, with which WeChat's API is called) of the running server
+    #[command(subcommand)]
+    AccessToken(access_token::AccessTokenCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -86,7 +90,8 @@ where
     };
     let config = cli.config.as_deref();
     let outcome = match cli.command {
-        Command::Serve => serve::run(config, routes, open),
+        Command::Serve(args) => serve::run(&args, config, routes, open),
+        Command::AccessToken(command) => access_token::run(&command, config),
         Command::Dev(args) => dev::run(&args),
         Command::Simulate(args) => {
             simulate_context(config).map(|context| simulate::run(args, context))

@@ -13,11 +13,13 @@ mod component;
 mod environment;
 mod raw;
 mod rooms;
+mod token;
 mod value;
 
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
 pub use raw::{Fault, Faults, Origin};
+pub use token::TokenService;
 
 use crate::secret::AdminKey;
 
@@ -108,6 +110,12 @@ pub struct Config {
     pub transport: crate::transport::Settings,
     /// How they are called.
     pub api: crate::api::Settings,
+    /// The central token service to ask, instead of the platform.
+    pub token_service: Option<TokenService>,
+    /// Who may ask the admin listener beside the admin key.
+    pub clients: Vec<crate::http::client::Client>,
+    /// The origins of pages that are signed for the JS-SDK.
+    pub js_origins: Vec<crate::api::jssdk::Origin>,
     /// What is logged.
     pub log_filter: String,
     /// How it looks.

@@ -7,11 +7,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub mod admin;
+pub mod client;
 mod component;
 mod door;
 pub mod freshness;
+mod jssdk;
 mod rejection;
 pub mod server;
+mod token;
 pub mod webhook;
 
 pub use server::{Listeners, Running};

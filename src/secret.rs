@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 macro_rules! secret_text {
@@ -21,6 +22,11 @@ macro_rules! secret_text {
             /// The raw text.
             pub fn expose(&self) -> &str {
                 &self.0
+            }
+
+            /// The SHA-256 of the text: names a secret without showing it.
+            pub fn digest(&self) -> [u8; 32] {
+                Sha256::digest(self.0.as_bytes()).into()
             }
 
             /// Compares without telling by its duration where the first difference is.
@@ -60,6 +66,14 @@ secret_text! {
 secret_text! {
     /// The bearer key of the admin listener.
     AdminKey
+}
+secret_text! {
+    /// The bearer key of one client of the token service.
+    ClientKey
+}
+secret_text! {
+    /// A jsapi_ticket or api_ticket (wx_card), with which pages are signed for the JS-SDK.
+    JsTicket
 }
 secret_text! {
     /// A component_verify_ticket, with which a third-party platform asks for its own access token.

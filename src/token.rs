@@ -20,15 +20,22 @@ use crate::platform::error::ErrorCode;
 use crate::secret::{AccessToken, AppSecret};
 
 mod budget;
+pub mod central;
 mod error;
+pub(crate) mod flight;
 mod lifetime;
+pub mod remote;
 mod request;
+mod source;
 mod state;
+mod suspect;
 
 pub use self::error::TokenError;
 pub use self::lifetime::{MINIMUM_REMAINDER, RENEWAL_WINDOW};
 use self::request::Minted;
+pub use self::source::TokenSource;
 use self::state::{Need, State};
+pub use self::suspect::Suspect;
 
 /// How long an answer that gave the same token again counts as proof that it is the current one.
 pub const CONFIRMED_FOR: Duration = Duration::from_secs(30);
@@ -49,6 +56,8 @@ pub struct Lease {
     pub token: AccessToken,
     /// Grows by one with every other token; the same token again keeps its generation.
     pub generation: u64,
+    /// What was left of its life when the lease was given, counted by the clock that never jumps.
+    pub remaining: Duration,
 }
 
 /// What a keeper is made of.
@@ -140,6 +149,19 @@ impl Keeper {
         failed: &AccessToken,
         code: ErrorCode,
     ) -> Result<Lease, TokenError> {
+        self.report(&Suspect::Token(failed.clone()), code).await
+    }
+
+    /// The token in hand, if it may be used. Asks nobody.
+    pub fn held(&self) -> Option<Lease> {
+        self.shared.state().held(self.shared.now().monotonic)
+    }
+
+    /// As [`Keeper::report_bad`], for one who names the token by its digest or its generation.
+    ///
+    /// # Errors
+    /// [`TokenError`] when no token can be had now.
+    pub async fn report(&self, failed: &Suspect, code: ErrorCode) -> Result<Lease, TokenError> {
         if !code.refuses_the_token() {
             return self.token().await;
         }

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use crate::secret::ClientKey;
+
 mod proxy;
 mod reqwest;
 
@@ -68,6 +70,8 @@ pub struct Request {
     pub url: String,
     /// The content type of the body.
     pub content_type: Option<&'static str>,
+    /// A key that is sent as `Authorization: Bearer`; never to the platform.
+    pub bearer: Option<ClientKey>,
     /// The body.
     pub body: Body,
     /// From the wish for a connection to the last byte of the answer's head.

@@ -6,6 +6,7 @@ use crate::api::{Api, CallError};
 use crate::id::AppId;
 use crate::platform::error::ErrorCode;
 use crate::platform::exchange::{Answer, Call};
+use crate::token::Suspect;
 
 /// The pause before the same token is tried once more, when the platform said that it is current:
 /// its own servers may need a moment to agree.
@@ -15,12 +16,12 @@ impl Api {
     /// Makes a call with the account's token. A refused token is reported and the call repeated
     /// **once**: the platform checks the token first, so nothing was executed.
     pub(super) async fn call(&self, account: &AppId, call: Call) -> Result<Answer, CallError> {
-        let Some(keeper) = self.keepers.get(account) else {
+        let Some(source) = self.sources.get(account) else {
             return Err(CallError::NoSecret {
                 account: account.clone(),
             });
         };
-        let lease = keeper.token().await?;
+        let lease = source.token().await?;
         let mut call = Call {
             access_token: Some(lease.token.clone()),
             ..call
@@ -30,7 +31,8 @@ impl Api {
             outcome => return Ok(outcome?),
         };
         let code = refusal.code().unwrap_or(ErrorCode::OK);
-        let renewed = match keeper.report_bad(&lease.token, code).await {
+        let refused = Suspect::Token(lease.token);
+        let renewed = match source.report(&refused, code).await {
             Ok(renewed) => renewed,
             Err(source) => {
                 let refusal = Box::new(refusal);

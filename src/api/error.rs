@@ -29,6 +29,12 @@ pub enum CallError {
         /// Why there is no other token.
         source: TokenError,
     },
+    /// The call was made, and the answer lacks what was asked for.
+    #[error("the platform's answer has {fault}")]
+    Answer {
+        /// What is wrong with it.
+        fault: &'static str,
+    },
     /// The call was made, and this came back.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
@@ -38,7 +44,7 @@ impl CallError {
     /// The platform's code, if it answered one: to the call, or to the question for a token.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::NoSecret { .. } => None,
+            Self::NoSecret { .. } | Self::Answer { .. } => None,
             Self::Token(source) => source.code(),
             Self::NotRenewed { refusal, .. } => refusal.code(),
             Self::Exchange(source) => source.code(),

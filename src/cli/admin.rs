@@ -26,6 +26,16 @@ pub(super) fn ask(
     path: &str,
     key: Option<&AdminKey>,
 ) -> io::Result<Answer> {
+    ask_with(config, (method, path), key, "")
+}
+
+/// Asks with a body.
+pub(super) fn ask_with(
+    config: &Config,
+    (method, path): (&str, &str),
+    key: Option<&AdminKey>,
+    body: &str,
+) -> io::Result<Answer> {
     let address = reachable(config.http.admin_listen);
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -34,7 +44,8 @@ pub(super) fn ask(
     });
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{bearer}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{bearer}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
     )?;
     let mut answer = String::new();
     stream.take(MAX_ANSWER_BYTES).read_to_string(&mut answer)?;

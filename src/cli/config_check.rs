@@ -40,7 +40,7 @@ where
             account.credentials.app_id(),
             account.credentials.mode().name(),
             account.paths.join(", "),
-            if account.app_secret.is_some() {
+            if account.app_secret.is_some() || config.token_service.is_some() {
                 ""
             } else {
                 "; no app_secret: it receives, but cannot reply"

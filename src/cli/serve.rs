@@ -3,11 +3,28 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
+
 use super::output::Failure;
 use crate::app;
 use crate::dispatch::Router;
 
+/// What the server does.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Receive pushes and keep tokens, or keep tokens alone: the admin listener without webhook, store and handlers
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    All,
+    Token,
+}
+
 pub(super) fn run<S, E>(
+    args: &ServeArgs,
     config: Option<&Path>,
     routes: fn() -> Router<S>,
     open: impl FnOnce() -> Result<S, E>,
@@ -17,6 +34,11 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let config = super::load(config)?;
+    if args.role == Role::Token {
+        app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
+        let server = app::TokenServer::start(&config).map_err(Failure::failed)?;
+        return Ok(server.run().map_err(Failure::failed)?.code());
+    }
     let router = routes();
     router.check().map_err(Failure::wrong)?;
     app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;

@@ -167,8 +167,9 @@ impl Reader {
 
     /// Whether this key was given a value by the operator: a copy of the example file gives none.
     pub(super) fn is_set(&self, key: &str) -> bool {
-        let nothing = Written::Text(String::new());
-        let given = |entry: &Entry| entry.origin != Origin::Default && entry.written != nothing;
+        let nothing = [Written::Text(String::new()), Written::List(Vec::new())];
+        let given =
+            |entry: &Entry| entry.origin != Origin::Default && !nothing.contains(&entry.written);
         self.entries.get(key).is_some_and(given)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::raw::Reader;
 use super::value::{self, Problem};
-use super::{Config, LogFormat, Needs, StoreKind, account, component};
+use super::{Config, LogFormat, Needs, StoreKind, account, component, token};
 use crate::dispatch::Attempts;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
@@ -32,6 +32,9 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         _ => Needs::NoAccount,
     };
     let accounts = account::read_all(reader, needs);
+    let token_service = token::service(reader);
+    let js_origins = token::origins(reader);
+    let clients = token::clients(reader, accounts.as_deref().unwrap_or_default());
     let http = http?;
     if let Some(store) = &store
         && store.seen_retention < http.freshness_window.saturating_mul(2)
@@ -43,7 +46,12 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         );
     }
     token_store?;
-    let (hosts, transport, api) = api?;
+    let (hosts, mut transport, api) = api?;
+    if let Some(Some(service)) = &token_service {
+        let is_https = service.url.to_string().starts_with("https://");
+        transport.https |= is_https;
+        transport.plain_http |= !is_https;
+    }
     Some(Config {
         http,
         admin_key: admin_key?,
@@ -53,6 +61,9 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         hosts: Arc::new(hosts),
         transport,
         api,
+        token_service: token_service?,
+        clients: clients?,
+        js_origins: js_origins?,
         log_filter: log_filter?,
         log_format: log_format?,
         accounts: BTreeMap::from_iter(accounts?),

@@ -203,3 +203,37 @@ fn an_egress_proxy_is_read_and_never_shown() {
     let faults = faults(&with_account(&[("WXHOOK__API__PROXY", wrong)]));
     insta::assert_snapshot!(faults, @"api.proxy (environment variable WXHOOK__API__PROXY): has a scheme that is not spoken; http, https, socks5 and socks5h are; write http://USER:PASSWORD@HOST:PORT, or https, socks5, socks5h");
 }
+
+#[test]
+fn clients_have_keys_of_their_own_rights_and_accounts() {
+    let account = "[accounts.shop]\napp_id = \"wxa\"\ntoken = \"token123\"\n";
+    let config = loaded(&file(&format!(
+        "{account}[clients.crm]\nkey = \"0123456789abcdef\"\nrights = [\"token:read\", \"jssdk\"]\naccounts = [\"shop\"]\n"
+    )));
+    let client = &config.clients[0];
+    let accounts: Vec<&str> = client
+        .accounts
+        .iter()
+        .flatten()
+        .map(crate::id::AppId::as_str)
+        .collect();
+    assert_eq!((client.name.as_str(), accounts), ("crm", vec!["wxa"]));
+    assert_eq!(
+        client.rights,
+        [
+            crate::http::client::Right::ReadToken,
+            crate::http::client::Right::JsSdk
+        ]
+    );
+
+    let wrong = faults(&file(&format!(
+        "{account}[clients.admin]\nkey = \"short\"\nrights = [\"token:write\"]\naccounts = [\"shp\"]\n\
+         [clients.a]\nrights = [\"jssdk\"]\n\
+         [token]\nsource = \"10.0.0.5/x\"\n[jssdk]\norigins = [\"shop.example.com\"]\n"
+    )));
+    insta::assert_snapshot!(wrong.to_string());
+    let twice = faults(&file(&format!(
+        "{account}[clients.a]\nkey = \"0123456789abcdef\"\n[clients.b]\nkey = \"0123456789abcdef\"\n[token]\nsource = \"http://10.0.0.5:8081\"\n"
+    )));
+    insta::assert_snapshot!(twice.to_string());
+}

@@ -1,4 +1,5 @@
-//! The admin listener: is the process alive, can it take pushes, and what has it counted.
+//! The admin listener: is the process alive, can it take pushes, what has it counted; tokens and
+//! signatures for those who may have them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,29 +9,53 @@ use actix_web::http::header::{ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
+use super::client::{Caller, Client, Keyring};
+use super::token::refused;
+use crate::api::Api;
+use crate::api::jssdk::Origin;
+use crate::clock::Clock;
 use crate::dispatch::{ReplayError, Replays};
 use crate::id::PushId;
 use crate::metric::{Counter, Counters};
 use crate::secret::AdminKey;
 use crate::store::{Health, Inbox, StoreError};
+use crate::token::central::Central;
 
 /// What the admin listener is made of.
 #[derive(Debug)]
 pub struct AdminParts {
-    /// Whose health it tells.
-    pub inbox: Arc<dyn Inbox>,
+    /// The pushes; a server that only keeps tokens has none.
+    pub pushes: Option<Pushes>,
+    /// The tokens.
+    pub central: Central,
+    /// What asks for JS-SDK tickets.
+    pub api: Arc<Api>,
+    /// The origins of pages that may be signed.
+    pub origins: Vec<Origin>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
     /// What it has counted.
     pub counters: Arc<Counters>,
-    /// How pushes are handled again.
-    pub replays: Replays,
     /// What `/v1` asks for.
     pub key: AdminKey,
+    /// Who else may ask, for tokens and signatures.
+    pub clients: Vec<Client>,
+}
+
+/// What the admin listener tells and does about pushes.
+#[derive(Debug)]
+pub struct Pushes {
+    /// Whose health it tells.
+    pub inbox: Arc<dyn Inbox>,
+    /// How pushes are handled again.
+    pub replays: Replays,
 }
 
 /// Answers operators and probes.
 #[derive(Debug)]
 pub struct Admin {
     parts: AdminParts,
+    keys: Keyring,
     stopping: AtomicBool,
 }
 
@@ -38,6 +63,7 @@ impl Admin {
     /// Puts the parts together.
     pub fn new(parts: AdminParts) -> Self {
         Self {
+            keys: Keyring::new(&parts.key, parts.clients.clone()),
             parts,
             stopping: AtomicBool::new(false),
         }
@@ -48,24 +74,50 @@ impl Admin {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn parts(&self) -> &AdminParts {
+        &self.parts
+    }
+
     /// Answers one request.
-    pub(super) async fn answer(&self, request: &HttpRequest) -> HttpResponse {
+    pub(super) async fn answer(&self, request: &HttpRequest, body: &[u8]) -> HttpResponse {
         let segments: Vec<&str> = request.path().split('/').skip(1).collect();
         let is_read = request.method() == Method::GET;
         match (is_read, segments.as_slice()) {
             (true, ["healthz"]) => HttpResponse::Ok().content_type("text/plain").body("ok\n"),
             (true, ["readyz"]) => self.ready(),
-            (_, ["v1", ..]) if !self.may(request) => HttpResponse::Unauthorized()
-                .insert_header((WWW_AUTHENTICATE, "Bearer"))
-                .body("send the admin key as: Authorization: Bearer KEY\n"),
-            (true, ["v1", "counters"]) => HttpResponse::Ok().json(self.counted()),
-            (false, ["v1", "inbox", id, "replay"]) if request.method() == Method::POST => {
+            (_, ["v1", rest @ ..]) => match self.caller(request) {
+                Some(caller) => self.answer_caller(request, caller, rest, body).await,
+                None => HttpResponse::Unauthorized()
+                    .insert_header((WWW_AUTHENTICATE, "Bearer"))
+                    .body("send a key as: Authorization: Bearer KEY\n"),
+            },
+            (false, ["healthz" | "readyz"]) => only_get(),
+            _ => HttpResponse::NotFound().finish(),
+        }
+    }
+
+    /// Answers one whose key is right.
+    async fn answer_caller(
+        &self,
+        request: &HttpRequest,
+        caller: Caller<'_>,
+        rest: &[&str],
+        body: &[u8],
+    ) -> HttpResponse {
+        let is_read = request.method() == Method::GET;
+        match (is_read, rest) {
+            (_, ["token", rest @ ..]) => {
+                let method = request.method().as_str();
+                self.token(method, rest, caller, body).await
+            }
+            (true, ["jssdk", account]) => self.jssdk(account, request.query_string(), caller).await,
+            _ if !matches!(caller, Caller::Admin) => refused("this needs the admin key"),
+            (true, ["counters"]) => HttpResponse::Ok().json(self.counted()),
+            (false, ["inbox", id, "replay"]) if request.method() == Method::POST => {
                 self.replay(id, request.query_string() == "force=true")
                     .await
             }
-            (false, ["healthz" | "readyz" | "v1", ..]) => HttpResponse::MethodNotAllowed()
-                .insert_header((ALLOW, "GET"))
-                .finish(),
+            (false, _) => only_get(),
             _ => HttpResponse::NotFound().finish(),
         }
     }
@@ -75,7 +127,10 @@ impl Admin {
         let Ok(id) = id.parse() else {
             return HttpResponse::NotFound().body("an id is a number\n");
         };
-        let replayed = self.parts.replays.replay(PushId(id), force).await;
+        let Some(pushes) = &self.parts.pushes else {
+            return HttpResponse::NotFound().body("this server keeps tokens, and no pushes\n");
+        };
+        let replayed = pushes.replays.replay(PushId(id), force).await;
         let Err(error) = replayed else {
             tracing::info!(push_id = id, force, "An operator has a push handled again.");
             return HttpResponse::Ok().body("pending\n");
@@ -91,15 +146,16 @@ impl Admin {
     }
 
     fn ready(&self) -> HttpResponse {
-        let health = self.parts.inbox.health().borrow().clone();
-        let obstacle = match health {
+        let pushes = self.parts.pushes.as_ref();
+        let health = pushes.map(|pushes| pushes.inbox.health().borrow().clone());
+        let obstacle = match health.unwrap_or(Health::Ready) {
             _ if self.stopping.load(Ordering::Relaxed) => Some("the server is stopping".to_owned()),
             Health::Ready => None,
             Health::Refusing(reason) => Some(format!("the store takes no new pushes: {reason}")),
             Health::Poisoned(reason) => Some(format!("the store is poisoned: {reason}")),
             Health::Closed => Some("the store is closed".to_owned()),
         };
-        let durability = self.parts.inbox.durability();
+        let durability = pushes.map(|pushes| pushes.inbox.durability());
         let body =
             json!({ "ready": obstacle.is_none(), "obstacle": obstacle, "durability": durability });
         match obstacle {
@@ -120,7 +176,7 @@ impl Admin {
 
     /// The key must be right, and the Host must be an address: a web page that an operator visits can
     /// point a name of its own at this listener, but cannot make the browser send an address as Host.
-    fn may(&self, request: &HttpRequest) -> bool {
+    fn caller(&self, request: &HttpRequest) -> Option<Caller<'_>> {
         let header = |name| {
             request
                 .headers()
@@ -132,6 +188,12 @@ impl Admin {
             || host.parse::<std::net::IpAddr>().is_ok()
             || host.split(':').next() == Some("localhost");
         let claimed = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        addressed && claimed.is_some_and(|claimed| self.parts.key.matches(claimed))
+        self.keys.caller(claimed.filter(|_| addressed)?)
     }
+}
+
+fn only_get() -> HttpResponse {
+    HttpResponse::MethodNotAllowed()
+        .insert_header((ALLOW, "GET"))
+        .finish()
 }

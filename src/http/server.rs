@@ -12,6 +12,7 @@ use actix_web::{App, HttpRequest, HttpServer, rt, web};
 
 use super::Settings;
 use super::admin::Admin;
+use super::token::MAX_REPORT_BYTES;
 use super::webhook::Webhook;
 use crate::store::Desk;
 
@@ -83,6 +84,53 @@ impl Listeners {
         let public = serve_webhook(self.webhook, settings, webhook)?;
         let admin = serve_admin(self.admin, admin)?;
         Ok(Running { public, admin })
+    }
+}
+
+/// The admin listener alone, bound but not yet served: of a server that only keeps tokens.
+#[derive(Debug)]
+pub struct AdminListener(TcpListener);
+
+impl AdminListener {
+    /// Binds the address.
+    ///
+    /// # Errors
+    /// [`ListenError::Bind`] names the setting and the address.
+    pub fn bind(settings: &Settings) -> Result<Self, ListenError> {
+        let (key, address) = ("admin.listen", settings.admin_listen);
+        let bound = TcpListener::bind(address);
+        bound.map(Self).map_err(|source| ListenError::Bind {
+            key,
+            address,
+            source,
+        })
+    }
+
+    /// The address.
+    ///
+    /// # Errors
+    /// What the system says when it does not know a socket.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Serves it on a thread of its own.
+    ///
+    /// # Errors
+    /// [`ListenError::Start`] when actix does not take the listener.
+    pub fn serve(self, admin: Arc<Admin>) -> Result<RunningAdmin, ListenError> {
+        serve_admin(self.0, admin).map(RunningAdmin)
+    }
+}
+
+/// The admin listener, being served.
+#[derive(Debug)]
+pub struct RunningAdmin(Served);
+
+impl RunningAdmin {
+    /// Answers what is in hand, and closes.
+    pub async fn stop(&mut self) {
+        self.0.stop().await;
     }
 }
 
@@ -166,11 +214,13 @@ fn serve_admin(listener: TcpListener, admin: Arc<Admin>) -> Result<Served, Liste
     start("wxhook-admin", move || {
         HttpServer::new(move || {
             let admin = Arc::clone(&admin);
-            let answer = move |request: HttpRequest| {
+            let answer = move |request: HttpRequest, body: web::Bytes| {
                 let admin = Arc::clone(&admin);
-                async move { admin.answer(&request).await }
+                async move { admin.answer(&request, &body).await }
             };
-            App::new().default_service(web::to(answer))
+            App::new()
+                .app_data(web::PayloadConfig::new(MAX_REPORT_BYTES))
+                .default_service(web::to(answer))
         })
         .workers(1)
         .shutdown_timeout(1)

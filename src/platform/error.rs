@@ -137,6 +137,8 @@ impl ErrorCode {
     pub const BUSY: Self = Self(-1);
     /// The AppSecret is frozen.
     pub const FROZEN_SECRET: Self = Self(40243);
+    /// The access token is invalid, or not the newest.
+    pub const TOKEN_NOT_LATEST: Self = Self(40001);
     /// This regional host is not meant for us.
     pub const WRONG_REGION: Self = Self(40222);
 

@@ -37,7 +37,7 @@ pub enum Repeat {
 /// One call of the platform's API, without its host. Its `Debug` shows no body: it may hold a secret.
 #[derive(Clone)]
 pub struct Call {
-    /// The path, from its slash, without a query.
+    /// The path, from its slash, with the part of the query that never changes, if there is one.
     pub path: &'static str,
     /// The access token that rides in the query.
     pub access_token: Option<AccessToken>,
@@ -187,7 +187,8 @@ impl Call {
     fn request_to(&self, host: &ApiHost) -> Request {
         let mut url = format!("{host}{}", self.path);
         if let Some(token) = &self.access_token {
-            url.push_str("?access_token=");
+            url.push(if self.path.contains('?') { '&' } else { '?' });
+            url.push_str("access_token=");
             push_encoded(&mut url, token.expose());
         }
         let (method, content_type, body) = match &self.json {
@@ -198,6 +199,7 @@ impl Call {
             method,
             url,
             content_type,
+            bearer: None,
             body,
             timeout: self.timeout,
         }

@@ -2,13 +2,15 @@
 //!
 //! Nothing here reads a clock, opens a socket or draws true randomness, so whatever a test does can
 //! be done again exactly. It answers what text replies need: the two token endpoints,
-//! `custom/send` and `get_api_domain_ip`, with the codes, texts and shapes that the platform uses.
+//! `custom/send`, `get_api_domain_ip` and the JS-SDK's tickets, with the codes, texts and shapes that the
+//! platform uses.
 
 mod access;
 mod answer;
 mod fault;
 mod record;
 mod send;
+mod ticket;
 mod token;
 mod window;
 
@@ -217,6 +219,7 @@ pub struct Platform {
     access: Vec<Access>,
     grants: Grants,
     faults: Faults,
+    tickets: ticket::Tickets,
     deliveries: Ring<Delivery>,
     calls: Ring<CallRecord>,
 }
@@ -227,6 +230,7 @@ enum Endpoint {
     StableToken,
     CustomSend,
     DomainAddresses,
+    Ticket,
 }
 
 impl Endpoint {
@@ -236,6 +240,7 @@ impl Endpoint {
             "/cgi-bin/stable_token" => Some(Self::StableToken),
             "/cgi-bin/message/custom/send" => Some(Self::CustomSend),
             "/cgi-bin/get_api_domain_ip" => Some(Self::DomainAddresses),
+            "/cgi-bin/ticket/getticket" => Some(Self::Ticket),
             _ => None,
         }
     }
@@ -244,9 +249,9 @@ impl Endpoint {
     fn check_method(self, method: &str) -> Result<(), Refusal> {
         match (self, method) {
             (Self::DomainAddresses, _)
-            | (Self::Token, "GET")
+            | (Self::Token | Self::Ticket, "GET")
             | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
-            (Self::Token, _) => Err(Refusal::code(43001)),
+            (Self::Token | Self::Ticket, _) => Err(Refusal::code(43001)),
             (Self::StableToken | Self::CustomSend, _) => Err(Refusal::code(43002)),
         }
     }
@@ -266,6 +271,7 @@ impl Platform {
                 .collect(),
             grants: Grants::new(settings.windows),
             faults: Faults::default(),
+            tickets: ticket::Tickets::default(),
             deliveries: Ring::new(records),
             calls: Ring::new(records),
             settings,
@@ -344,6 +350,7 @@ impl Platform {
                 self.tokens.check(now, &claimed, &mut self.random)?;
                 Ok(Answer::json(DOMAIN_ADDRESSES.to_owned()))
             }
+            Endpoint::Ticket => self.js_ticket(now, call),
         }
     }
 

@@ -43,6 +43,14 @@ pub enum TokenError {
         /// What the last renewal met.
         source: Box<TokenError>,
     },
+    /// The central token service gave none.
+    #[error("no access token: the token service at {service} {fault}")]
+    Service {
+        /// Where it is.
+        service: String,
+        /// What it did instead.
+        fault: String,
+    },
     /// Too many tokens were asked for in a short time: something uses them up.
     #[error(
         "no access token: they were asked for too often; look for a second system that asks for \

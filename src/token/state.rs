@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::secret::AccessToken;
 use crate::token::budget::Budget;
 use crate::token::lifetime::Lifetime;
 use crate::token::request::Minted;
-use crate::token::{CONFIRMED_FOR, Lease, Now, Outcome, TokenError};
+use crate::token::{CONFIRMED_FOR, Lease, Now, Outcome, Suspect, TokenError};
 
 /// A keeper's knowledge. Behind a lock that is never held while something is waited for.
 #[derive(Debug, Default)]
@@ -55,7 +54,7 @@ impl State {
     pub(super) fn need(&self, now: Now) -> Need {
         match &self.held {
             Some(held) if held.is_usable(now.monotonic) => {
-                let lease = held.lease.clone();
+                let lease = held.lease_at(now.monotonic);
                 if held.wants_renewal(now) && self.may_retry(now.monotonic) {
                     Need::Renewal(lease)
                 } else {
@@ -66,19 +65,25 @@ impl State {
         }
     }
 
+    /// The token in hand, if it is usable.
+    pub(super) fn held(&self, now: Duration) -> Option<Lease> {
+        let held = self.held.as_ref().filter(|held| held.is_usable(now))?;
+        Some(held.lease_at(now))
+    }
+
     /// Whether a usable token is in hand.
     pub(super) fn is_holding(&self, now: Duration) -> bool {
         self.held.as_ref().is_some_and(|held| held.is_usable(now))
     }
 
     /// The lease to use in place of a refused token, if the platform need not be asked for it.
-    pub(super) fn judge(&self, failed: &AccessToken, now: Duration) -> Option<Lease> {
+    pub(super) fn judge(&self, failed: &Suspect, now: Duration) -> Option<Lease> {
         let held = self.held.as_ref().filter(|held| held.is_usable(now))?;
-        let is_current = held.lease.token.matches(failed.expose());
+        let is_current = failed.is(&held.lease);
         let is_confirmed = held
             .confirmed_at
             .is_some_and(|at| now.saturating_sub(at) < CONFIRMED_FOR);
-        (!is_current || is_confirmed).then(|| held.lease.clone())
+        (!is_current || is_confirmed).then(|| held.lease_at(now))
     }
 
     /// The renewal under way, if it was not broken off.
@@ -127,6 +132,7 @@ impl State {
         let lease = Lease {
             token: minted.token,
             generation: self.generation,
+            remaining: minted.lifetime,
         };
         self.held = Some(Held {
             lease: lease.clone(),
@@ -154,6 +160,15 @@ impl State {
 }
 
 impl Held {
+    /// The lease as it is now.
+    fn lease_at(&self, now: Duration) -> Lease {
+        let age = now.saturating_sub(self.asked.monotonic);
+        Lease {
+            remaining: self.lease.remaining.saturating_sub(age),
+            ..self.lease.clone()
+        }
+    }
+
     /// By the clock that never jumps: a corrected wall clock must not make anybody wait.
     fn is_usable(&self, now: Duration) -> bool {
         self.lifetime
@@ -177,6 +192,7 @@ mod tests {
     use super::*;
     use crate::platform::error::ErrorCode;
     use crate::platform::exchange::ExchangeError;
+    use crate::secret::AccessToken;
     use crate::token::budget::BURST;
 
     #[derive(Debug, Clone)]
@@ -310,7 +326,7 @@ mod tests {
                     } else {
                         self.minted + 7
                     };
-                    let failed = AccessToken::new(format!("token-{number}"));
+                    let failed = Suspect::Token(AccessToken::new(format!("token-{number}")));
                     let lease = match self.state.judge(&failed, self.monotonic) {
                         Some(lease) => Some(lease),
                         None => self.ask(&then),

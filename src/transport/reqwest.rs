@@ -129,6 +129,9 @@ impl HttpTransport {
         if let Some(content_type) = request.content_type {
             builder = builder.header(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
+        if let Some(key) = request.bearer {
+            builder = builder.bearer_auth(key.expose());
+        }
         match request.body {
             Body::Empty => builder,
             Body::Bytes(bytes) => builder.body(bytes),

@@ -6,5 +6,6 @@ mod logs;
 mod played;
 mod proxy;
 mod script;
+mod ticket;
 mod token;
 mod transport;

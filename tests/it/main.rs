@@ -17,6 +17,7 @@ mod main_job;
 mod messages;
 mod simulator;
 mod support;
+mod token_service;
 mod vectors;
 mod vocabulary;
 mod webhook;

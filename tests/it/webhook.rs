@@ -1,16 +1,20 @@
 //! The way of a push through the public listener: what is answered, and what is stored.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wxhook::api::{self, Api, ApiParts};
 use wxhook::clock::{Clock, ManualClock};
 use wxhook::dispatch::Replays;
-use wxhook::http::admin::{Admin, AdminParts};
+use wxhook::http::admin::{Admin, AdminParts, Pushes};
 use wxhook::http::webhook::{Account, Role, Webhook};
 use wxhook::http::{Listeners, Running, Settings};
 use wxhook::id::AppId;
 use wxhook::metric::{Counter, Counters};
+use wxhook::platform::Platform;
+use wxhook::platform::hosts::Hosts;
 use wxhook::protocol::push::Kind;
 use wxhook::protocol::{Credentials, Mode, Rotating, envelope};
 use wxhook::secret::{AdminKey, PushToken};
@@ -18,6 +22,8 @@ use wxhook::simulator::pusher::{self, Gesture, Identity, Pusher, Verdict};
 use wxhook::simulator::seal;
 use wxhook::store::memory::MemoryInbox;
 use wxhook::store::{Filter, Inbox, PushState, StoredPush};
+use wxhook::token::central::Central;
+use wxhook::transport::{self, HttpTransport};
 
 use crate::support::{Answer, get, now, post, raw};
 
@@ -83,10 +89,13 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
         Arc::clone(&counters),
     );
     let desk = Admin::new(AdminParts {
-        replays: Replays::detached(Arc::clone(&store)),
-        inbox: store,
+        pushes: Some(Pushes {
+            replays: Replays::detached(Arc::clone(&store)),
+            inbox: store,
+        }),
         counters: Arc::clone(&counters),
         key: AdminKey::new("an admin key for the test"),
+        ..without_tokens(&(Arc::clone(&clock) as Arc<dyn Clock>))
     });
     let running = listeners
         .serve(&settings, Arc::new(webhook), Arc::new(desk))
@@ -98,6 +107,39 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
         inbox,
         counters,
         _running: running,
+    }
+}
+
+/// An admin listener without pushes, whose accounts have no AppSecret.
+fn without_tokens(clock: &Arc<dyn Clock>) -> AdminParts {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let transport = HttpTransport::new(&transport::Settings {
+        https: false,
+        plain_http: true,
+        ..transport::Settings::default()
+    });
+    let hosts = Arc::new(Hosts::parse(["http://127.0.0.1:1"]).unwrap());
+    let platform = Platform::new(transport.unwrap(), hosts, Arc::clone(clock));
+    let api = Api::new(ApiParts {
+        platform: Arc::new(platform),
+        sources: Vec::new(),
+        clock: Arc::clone(clock),
+        settings: api::Settings::default(),
+    });
+    let handle = runtime.handle().clone();
+    // Nobody is asked for anything here; a runtime must not be dropped within another.
+    runtime.shutdown_background();
+    AdminParts {
+        pushes: None,
+        central: Central::new(Vec::new(), BTreeMap::new(), Arc::clone(clock), handle),
+        api: Arc::new(api),
+        origins: Vec::new(),
+        clock: Arc::clone(clock),
+        counters: Arc::new(Counters::default()),
+        key: AdminKey::new("an admin key for the test"),
+        clients: Vec::new(),
     }
 }
 

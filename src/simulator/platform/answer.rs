@@ -219,6 +219,7 @@ fn known_text(code: i64) -> &'static str {
         40013 => "invalid appid",
         40014 => "invalid access_token",
         40033 => "invalid charset. please check your request, if include \\uxxxx will create fail!",
+        40097 => "invalid args",
         40125 => "invalid appsecret",
         40164 => "invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist",
         40165 => "invalid weapp pagepath",

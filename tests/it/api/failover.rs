@@ -123,7 +123,9 @@ impl Pair {
     }
 
     fn stop(self) {
-        self.skins.map(|skin| skin.stop().unwrap());
+        for skin in self.skins {
+            skin.stop().unwrap();
+        }
     }
 }
 

@@ -51,7 +51,7 @@ fn play() -> Play {
         account: account.clone(),
         secret,
         platform: Arc::clone(&platform),
-        clock,
+        clock: Arc::clone(&clock),
         counters: Arc::new(Counters::default()),
     }));
     let settings = Settings {
@@ -60,7 +60,8 @@ fn play() -> Play {
     };
     let api = Api::new(ApiParts {
         platform,
-        keepers: vec![keeper],
+        sources: vec![keeper],
+        clock,
         settings,
     });
     Play {

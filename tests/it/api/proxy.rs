@@ -32,6 +32,7 @@ fn through(proxy: SocketAddr) -> std::sync::Arc<HttpTransport> {
 
 fn request(url: &str) -> Request {
     Request {
+        bearer: None,
         method: Method::Post,
         url: format!("{url}/cgi-bin/x?access_token=87_hidden"),
         content_type: None,

@@ -16,7 +16,7 @@ use wxhook::metric::{Counter, Counters};
 use wxhook::platform::Platform;
 use wxhook::platform::hosts::Hosts;
 use wxhook::secret::AppSecret;
-use wxhook::token::{Keeper, KeeperParts};
+use wxhook::token::{Keeper, KeeperParts, TokenSource};
 use wxhook::transport::{Body, Request, Response, Transport, TransportError};
 
 pub(super) const ACCOUNT: &str = "wx0123456789abcdef";
@@ -145,7 +145,7 @@ fn seen_of(request: Request) -> Seen {
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) keeper: Arc<Keeper>,
-    pub(super) api: Api,
+    pub(super) api: Arc<Api>,
     pub(super) account: AppId,
     pub(super) clock: Arc<ManualClock>,
     counters: Arc<Counters>,
@@ -173,11 +173,12 @@ impl Stage {
             clock: shared_clock(),
             counters: Arc::clone(&counters),
         }));
-        let api = Api::new(ApiParts {
+        let api = Arc::new(Api::new(ApiParts {
             platform,
-            keepers: vec![Arc::clone(&keeper)],
+            sources: vec![Arc::clone(&keeper) as Arc<dyn TokenSource>],
+            clock: clock.clone(),
             settings: Settings::default(),
-        });
+        }));
         Self {
             keeper,
             api,

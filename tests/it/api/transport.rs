@@ -23,6 +23,7 @@ fn request(address: SocketAddr, body: Body) -> Request {
         method: Method::Post,
         url: format!("http://{address}/cgi-bin/x?access_token=87_hidden"),
         content_type: Some("application/json; charset=utf-8"),
+        bearer: None,
         body,
         timeout: Duration::from_secs(5),
     }

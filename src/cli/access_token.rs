@@ -1,0 +1,190 @@
+//! `wxhook access-token`: what the running server knows of its access tokens.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::admin::{Answer, ask_with};
+use super::output::{Failure, line, local_time};
+use crate::app::find_admin_key;
+use crate::clock::Timestamp;
+use crate::config::Config;
+
+/// How many of the newest reads, reports and renewals are printed for people.
+const SHOWN: usize = 5;
+
+/// Look at the access tokens of the running server.
+#[derive(Debug, Subcommand)]
+pub(super) enum AccessTokenCommand {
+    /// Show age, generation, remaining life and source of each token, who read it and who caused renewals
+    Show(ShowArgs),
+    /// Have WeChat asked once for the token; nothing is forced, so it may give the same one again
+    Refresh(AccountArgs),
+    /// Report that WeChat refused a token; prints the generation to use instead
+    Report(ReportArgs),
+}
+
+/// Which accounts are shown, and how.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The account's name or AppID; all without one
+    account: Option<String>,
+    /// Print the token itself, and nothing else
+    #[arg(long, requires = "account", conflicts_with = "json")]
+    reveal: bool,
+    /// One JSON object an account, without the token
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which account.
+#[derive(Debug, Args)]
+pub(super) struct AccountArgs {
+    /// The account's name or AppID
+    #[arg(default_value = "default")]
+    account: String,
+    /// One JSON object, without the token
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which token was refused, and how.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    which: AccountArgs,
+    /// The generation with which the token was given
+    #[arg(long, required_unless_present = "sha256", conflicts_with = "sha256")]
+    generation: Option<u64>,
+    /// The SHA-256 of the token, 64 hexadecimal digits
+    #[arg(long)]
+    sha256: Option<String>,
+    /// The errcode of WeChat's answer: 40001, 40014 or 42001
+    #[arg(long, default_value_t = 40001)]
+    errcode: i64,
+}
+
+pub(super) fn run(
+    command: &AccessTokenCommand,
+    config: Option<&Path>,
+) -> Result<ExitCode, Failure> {
+    let config = super::load_for_reading(config)?;
+    match command {
+        AccessTokenCommand::Show(args) => show(args, &config)?,
+        AccessTokenCommand::Refresh(args) => {
+            let path = format!("/v1/token/{}/refresh", args.account);
+            given(args, &good(&config, ("POST", &path), "")?)?;
+        }
+        AccessTokenCommand::Report(args) => {
+            let path = format!("/v1/token/{}/report", args.which.account);
+            let body = match (&args.sha256, args.generation) {
+                (Some(sha256), _) => json!({"sha256": sha256, "errcode": args.errcode}),
+                (None, generation) => json!({"generation": generation, "errcode": args.errcode}),
+            };
+            let answer = good(&config, ("POST", &path), &body.to_string())?;
+            given(&args.which, &answer)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the running server; an answer that is not good is a failure.
+fn good(config: &Config, question: (&str, &str), body: &str) -> Result<Value, Failure> {
+    let key = find_admin_key(config).map_err(Failure::failed)?;
+    let asked = ask_with(config, question, key.as_ref(), body);
+    let Answer { status, body } = asked.map_err(|error| {
+        Failure::failed(format!(
+            "no server answers at http://{}: {error}; start it with `wxhook serve`",
+            config.http.admin_listen
+        ))
+    })?;
+    if status != 200 {
+        return Err(Failure::failed(body));
+    }
+    serde_json::from_str(&body)
+        .map_err(|_| Failure::failed("the server answers something that is not JSON"))
+}
+
+fn show(args: &ShowArgs, config: &Config) -> Result<(), Failure> {
+    if args.reveal {
+        let account = args.account.as_deref().unwrap_or_default();
+        let answer = good(config, ("GET", &format!("/v1/token/{account}")), "")?;
+        return line(answer["access_token"].as_str().unwrap_or_default());
+    }
+    let answer = good(config, ("GET", "/v1/token"), "")?;
+    let all = answer["tokens"].as_array().cloned().unwrap_or_default();
+    let wanted = |status: &&Value| {
+        let named =
+            |name: &String| status["name"] == name.as_str() || status["account"] == name.as_str();
+        args.account.as_ref().is_none_or(named)
+    };
+    let shown: Vec<&Value> = all.iter().filter(wanted).collect();
+    if let (true, Some(name)) = (shown.is_empty(), &args.account) {
+        return Err(Failure::failed(format!(
+            "no account {name:?} with an AppSecret is configured"
+        )));
+    }
+    for status in shown {
+        if args.json {
+            line(status)?;
+        } else {
+            for text in told(status) {
+                line(text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn told(status: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (name, account) = (text(&status["name"]), text(&status["account"]));
+    let held = match (status["generation"].as_u64(), status["expires_in"].as_u64()) {
+        (Some(generation), Some(left)) => {
+            let age = status["age_seconds"].as_u64();
+            let age = age.map_or_else(String::new, |age| format!(", first seen {age} s ago"));
+            format!("generation {generation}{age}, {left} s left")
+        }
+        _ => "none in hand; it is asked for when it is first needed".to_owned(),
+    };
+    let mut lines = vec![
+        format!("{name} ({account}): {held}"),
+        format!("  source: {}", text(&status["source"])),
+    ];
+    for (title, key) in [("renewals", "renewals"), ("asked by", "notes")] {
+        let all = status[key].as_array().map_or(&[][..], Vec::as_slice);
+        for entry in all.iter().rev().take(SHOWN) {
+            let at = Timestamp::from_milliseconds(entry["at"].as_i64().unwrap_or(0));
+            let asked = entry["asked"].as_str().unwrap_or("ahead of time");
+            let code = entry["errcode"].as_i64();
+            let code = code.map_or_else(String::new, |code| format!(" {code}"));
+            let who = text(&entry["who"]);
+            let generation = entry["generation"].as_u64();
+            let generation =
+                generation.map_or("no token".to_owned(), |n| format!("generation {n}"));
+            lines.push(format!(
+                "  {title}: {} {generation}, {who}: {asked}{code}",
+                local_time(at)
+            ));
+        }
+    }
+    lines
+}
+
+fn given(args: &AccountArgs, answer: &Value) -> Result<(), Failure> {
+    let (generation, left) = (&answer["generation"], &answer["expires_in"]);
+    if args.json {
+        return line(json!({
+            "account": args.account,
+            "generation": generation,
+            "expires_in": left,
+            "usable_until": answer["usable_until"],
+        }));
+    }
+    line(format_args!(
+        "{}: generation {generation}, {left} s left",
+        args.account
+    ))
+}

@@ -1,0 +1,145 @@
+//! Where tokens come from, who may have them, and which pages are signed.
+
+use super::account::{AccountSettings, check_name};
+use super::raw::Reader;
+use super::value::Problem;
+use crate::api::jssdk::Origin;
+use crate::http::client::{Client, Right};
+use crate::id::AppId;
+use crate::platform::hosts::ApiHost;
+use crate::secret::ClientKey;
+
+/// A central token service to ask, instead of the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenService {
+    /// Where it is.
+    pub url: ApiHost,
+    /// Our key there.
+    pub key: ClientKey,
+}
+
+const CLIENT_KEYS: [&str; 3] = ["key", "rights", "accounts"];
+
+/// Reads `token.source` and `token.client_key`: both, or neither.
+pub(super) fn service(reader: &mut Reader) -> Option<Option<TokenService>> {
+    let url = reader.text("token.source", |text| match text.trim() {
+        "" | "platform" => Ok(None),
+        url => ApiHost::parse(url).map(Some).map_err(|error| {
+            Problem::new(
+                error.to_string(),
+                "write the admin listener of the central wxhook: http://HOST:8081",
+            )
+        }),
+    });
+    let key = reader.secret("token.client_key", client_key);
+    match (url?, key?) {
+        (None, _) => Some(None),
+        (Some(url), Some(key)) => Some(Some(TokenService { url, key })),
+        (Some(_), None) => {
+            reader.fault(
+                "token.client_key",
+                "is not set, but token.source is",
+                "copy the key of this server's [clients.NAME] at the central wxhook",
+            );
+            None
+        }
+    }
+}
+
+/// Reads `jssdk.origins`.
+pub(super) fn origins(reader: &mut Reader) -> Option<Vec<Origin>> {
+    let origins = reader.list("jssdk.origins", |text| match text.trim() {
+        "" => Ok(None),
+        text => Origin::parse(text).map(Some).map_err(|error| {
+            Problem::new(error.to_string(), "write it like https://shop.example.com")
+        }),
+    })?;
+    Some(origins.into_iter().flatten().collect())
+}
+
+/// Reads every client; there need not be any.
+pub(super) fn clients(
+    reader: &mut Reader,
+    accounts: &[(String, AccountSettings)],
+) -> Option<Vec<Client>> {
+    let mut clients = Vec::new();
+    for name in reader.names("clients") {
+        let key = |field: &str| format!("clients.{name}.{field}");
+        let is_set = CLIENT_KEYS.iter().any(|field| reader.is_set(&key(field)));
+        if name == "default" && !is_set {
+            // Its keys are known even when none of them is set.
+            for field in CLIENT_KEYS {
+                reader.list(&key(field), |_| Ok(()));
+            }
+            continue;
+        }
+        clients.push(client(reader, &name, accounts));
+    }
+    let clients: Vec<Client> = clients.into_iter().collect::<Option<_>>()?;
+    for (index, client) in clients.iter().enumerate() {
+        if let Some(other) = clients[..index].iter().find(|one| one.key == client.key) {
+            reader.fault(
+                &format!("clients.{}.key", client.name),
+                format!("is also the key of clients.{}", other.name),
+                "give each client its own, so that the audit can tell them apart",
+            );
+        }
+    }
+    Some(clients)
+}
+
+fn client(reader: &mut Reader, name: &str, known: &[(String, AccountSettings)]) -> Option<Client> {
+    let field = |field: &str| format!("clients.{name}.{field}");
+    check_name(reader, "clients", name);
+    if name == "admin" {
+        let remedy = "choose another name: the audit calls the admin key so";
+        reader.fault("clients.admin", "is the admin key's own name", remedy);
+    }
+    let key = reader.secret(&field("key"), client_key);
+    if matches!(key, Some(None)) {
+        let remedy = "make one, for example with: openssl rand -hex 32";
+        reader.fault(&field("key"), "is not set", remedy);
+    }
+    let rights = reader.list(&field("rights"), right);
+    let accounts = reader.list(&field("accounts"), |text| account(text, known));
+    let accounts: Vec<AppId> = accounts?.into_iter().flatten().collect();
+    Some(Client {
+        name: name.to_owned(),
+        key: key??,
+        rights: rights?.into_iter().flatten().collect(),
+        accounts: (!accounts.is_empty()).then_some(accounts),
+    })
+}
+
+fn client_key(text: &str) -> Result<ClientKey, Problem> {
+    if text.len() < 16 {
+        return Err(Problem::new("is too short", "use 16 characters or more"));
+    }
+    Ok(ClientKey::new(text))
+}
+
+fn right(text: &str) -> Result<Option<Right>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let found = Right::ALL.into_iter().find(|right| right.name() == text);
+    found.map(Some).ok_or_else(|| {
+        Problem::new(
+            "is not a right",
+            "choose from \"token:read\", \"token:report\" and \"jssdk\"",
+        )
+    })
+}
+
+fn account(text: &str, known: &[(String, AccountSettings)]) -> Result<Option<AppId>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_meant = |(name, account): &&(String, AccountSettings)| {
+        name == text || account.credentials.app_id().as_str() == text
+    };
+    let found = known.iter().find(is_meant);
+    found
+        .map(|(_, account)| Some(account.credentials.app_id().clone()))
+        .ok_or_else(|| Problem::new("is not an account", "name one of [accounts.NAME]"))
+}

@@ -1,0 +1,58 @@
+//! Where an account's access tokens come from: an own keeper, or a central token service.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+
+use crate::id::AppId;
+use crate::platform::error::ErrorCode;
+use crate::token::{Keeper, Lease, Suspect, TokenError};
+
+/// One account's access tokens. All methods must be called within a tokio runtime.
+pub trait TokenSource: Send + Sync + fmt::Debug {
+    /// The account.
+    fn account(&self) -> &AppId;
+
+    /// Where the tokens come from, for people: `platform`, or the address of a token service.
+    fn origin(&self) -> &str;
+
+    /// The token in hand, if it may be used. Asks nobody.
+    fn held(&self) -> Option<Lease>;
+
+    /// A token that may be used now. Waits for nobody while one is in hand that surely is current.
+    fn token(&self) -> BoxFuture<'_, Result<Lease, TokenError>>;
+
+    /// Tells that the platform refused a token, and gives the one to use instead. It may be the same
+    /// one, with the same generation: then trying it once more is all that makes sense.
+    fn report<'a>(
+        &'a self,
+        failed: &'a Suspect,
+        code: ErrorCode,
+    ) -> BoxFuture<'a, Result<Lease, TokenError>>;
+}
+
+impl TokenSource for Keeper {
+    fn account(&self) -> &AppId {
+        Keeper::account(self)
+    }
+
+    fn origin(&self) -> &str {
+        "platform"
+    }
+
+    fn held(&self) -> Option<Lease> {
+        Keeper::held(self)
+    }
+
+    fn token(&self) -> BoxFuture<'_, Result<Lease, TokenError>> {
+        Box::pin(Keeper::token(self))
+    }
+
+    fn report<'a>(
+        &'a self,
+        failed: &'a Suspect,
+        code: ErrorCode,
+    ) -> BoxFuture<'a, Result<Lease, TokenError>> {
+        Box::pin(Keeper::report(self, failed, code))
+    }
+}
