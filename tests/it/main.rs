@@ -13,6 +13,7 @@ mod docs;
 mod durability;
 mod floors;
 mod main_job;
+mod secrecy;
 mod simulator;
 mod support;
 mod vectors;
