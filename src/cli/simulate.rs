@@ -38,6 +38,7 @@ pub enum SimulateCommand {
     #[command(after_help = PUSH_EXAMPLES)]
     Push(Box<PushArgs>),
     /// Answers API calls as api.weixin.qq.com would: access_tokens and customer messages.
+    #[command(after_help = PLATFORM_ENDPOINTS)]
     Platform(PlatformArgs),
 }
 
@@ -47,6 +48,22 @@ Examples:
   wxhook simulate push --event CLICK --key ORDER
   wxhook simulate push --text 'no {number}' --count 10000 --connections 16
   wxhook simulate push --verify --url http://127.0.0.1:8080/wechat";
+
+const PLATFORM_ENDPOINTS: &str = r#"Look inside, one JSON object a line:
+  GET    /simulator/status
+  GET    /simulator/deliveries?after=N&openid=X&limit=M   messages that reached their users
+  GET    /simulator/calls?after=N&limit=M                 every call: from where, to which host, body, answer
+  GET    /simulator/tokens                                every access_token: who asked, when, from where
+  GET    /simulator/prompts?app_id=X                      addresses that wait for an administrator (89503)
+Make trouble:
+  POST   /simulator/faults   {"path":"/cgi-bin/stable_token","when":{"next":3},"fault":"bad_gateway"}
+                             {"host":"127.0.0.1","when":"always","fault":{"code":{"code":-1}}}
+                             {"fault":{"shape":"doubled_keys"}}
+  DELETE /simulator/faults
+  POST   /simulator/admin    {"app_id":"wx…","act":"freeze"}; also "unfreeze", {"risk_control":true},
+                             {"whitelist":["203.0.113.0/24"]}, {"confirm":"203.0.113.9"}, {"refuse":"203.0.113.9"}
+  POST   /simulator/acted    {"openid":"o…","scene":"message"}
+  POST   /simulator/clock    {"advance_milliseconds":7200000}"#;
 
 /// What the caller found out before: only it reads the environment and knows the data directory.
 #[derive(Debug, Default)]

@@ -14,10 +14,10 @@ mod ticket;
 mod token;
 mod window;
 
+use core::net::IpAddr;
+use core::net::Ipv4Addr;
 use std::collections::HashSet;
 use std::fmt;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 

@@ -15,6 +15,7 @@ mod floors;
 mod hostile;
 mod main_job;
 mod messages;
+mod secrecy;
 mod simulator;
 mod support;
 mod token_service;

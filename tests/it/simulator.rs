@@ -248,3 +248,51 @@ async fn time_and_users_can_be_moved_from_outside() {
     assert_eq!(told("/simulator/nothing", "").await, "404");
     served.skin.stop().unwrap();
 }
+
+#[tokio::test]
+async fn what_the_help_of_the_platform_shows_is_taken() {
+    let served = served(Windows::On);
+    for (path, order) in [
+        (
+            "faults",
+            r#"{"path":"/cgi-bin/stable_token","when":{"next":3},"fault":"bad_gateway"}"#,
+        ),
+        (
+            "faults",
+            r#"{"host":"127.0.0.1","when":"always","fault":{"code":{"code":-1}}}"#,
+        ),
+        ("faults", r#"{"fault":{"shape":"doubled_keys"}}"#),
+        ("admin", r#"{"app_id":"wx0123456789abcdef","act":"freeze"}"#),
+        (
+            "admin",
+            r#"{"app_id":"wx0123456789abcdef","act":"unfreeze"}"#,
+        ),
+        (
+            "admin",
+            r#"{"app_id":"wx0123456789abcdef","act":{"risk_control":true}}"#,
+        ),
+        (
+            "admin",
+            r#"{"app_id":"wx0123456789abcdef","act":{"whitelist":["203.0.113.0/24"]}}"#,
+        ),
+        (
+            "admin",
+            r#"{"app_id":"wx0123456789abcdef","act":{"confirm":"203.0.113.9"}}"#,
+        ),
+        (
+            "admin",
+            r#"{"app_id":"wx0123456789abcdef","act":{"refuse":"203.0.113.9"}}"#,
+        ),
+        ("acted", r#"{"openid":"oUser","scene":"message"}"#),
+        ("clock", r#"{"advance_milliseconds":7200000}"#),
+    ] {
+        ordered(&served, &post(&format!("/simulator/{path}"), order)).await;
+    }
+    let (status, body) = served
+        .target
+        .fetch(&format!("/simulator/prompts?app_id={APP}"))
+        .await
+        .unwrap();
+    assert_eq!((status, body), (200, Vec::new()));
+    served.skin.stop().unwrap();
+}

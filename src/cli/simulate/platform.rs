@@ -15,6 +15,7 @@ use super::seed;
 use crate::clock::Clock;
 use crate::id::AppId;
 use crate::secret::AppSecret;
+use crate::simulator::platform::DEFAULT_TOKEN_LENGTH;
 use crate::simulator::platform::Platform;
 use crate::simulator::platform::Settings;
 use crate::simulator::platform::Windows;
@@ -36,6 +37,10 @@ pub struct PlatformArgs {
     /// Whether customer messages need an open sending window. A `simulate push --simulator-url` opens it.
     #[arg(long, value_enum, default_value_t = WindowSwitch::On)]
     pub windows: WindowSwitch,
+    /// Characters of an access_token. The platform asks callers to expect 512.
+    #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_TOKEN_LENGTH,
+          value_parser = token_length)]
+    pub token_length: usize,
     /// Prints one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -51,6 +56,13 @@ pub enum WindowSwitch {
     On,
     /// Everybody may be written to.
     Off,
+}
+
+fn token_length(text: &str) -> Result<usize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|length| (16..=4096).contains(length))
+        .ok_or("is no number from 16 to 4096")
 }
 
 fn app_secret(text: &str) -> Result<AppSecret, &'static str> {
@@ -85,6 +97,7 @@ pub(super) async fn serve(
         .clone()
         .unwrap_or_else(|| AppSecret::new(made_up.as_str()));
     let mut settings = Settings::for_account(app_id.clone(), secret);
+    settings.token_length = args.token_length;
     settings.windows = match args.windows {
         WindowSwitch::On => Windows::On,
         WindowSwitch::Off => Windows::Off,

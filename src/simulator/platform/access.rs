@@ -1,7 +1,7 @@
 //! Who may ask for tokens from where: frozen secrets, IP whitelists, an administrator's confirmation.
 
+use core::net::IpAddr;
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! What the platform remembers for those who check on us.
 
+use core::net::IpAddr;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 use bytes::Bytes;
 use serde::Serialize;

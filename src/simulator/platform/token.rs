@@ -1,7 +1,7 @@
 //! Access tokens: minted, handed out, replaced, expired.
 
+use core::net::IpAddr;
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use bytes::Bytes;
 use serde::Deserialize;

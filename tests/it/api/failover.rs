@@ -27,15 +27,15 @@ const STABLE: &str = "/cgi-bin/stable_token";
 const PROBE: &str = "/cgi-bin/get_api_domain_ip";
 
 /// One local WeChat behind two hosts.
-struct Pair {
+struct Pair<const HOSTS: usize> {
     platform: Platform,
     clock: Arc<ManualClock>,
     wechat: Arc<Mutex<simulator::platform::Platform>>,
     first: String,
-    skins: [Skin; 2],
+    skins: [Skin; HOSTS],
 }
 
-fn pair() -> Pair {
+fn pair() -> Pair<2> {
     let settings = simulator::platform::Settings::for_account(
         AppId::parse(ACCOUNT).unwrap(),
         AppSecret::new(SECRET),
@@ -69,7 +69,7 @@ fn pair() -> Pair {
     }
 }
 
-impl Pair {
+impl<const HOSTS: usize> Pair<HOSTS> {
     fn break_first_host(&self, fault: Fault) {
         let rule = FaultRule {
             path: None,
@@ -163,21 +163,22 @@ async fn a_failing_host_delays_what_may_be_repeated_and_doubles_nothing() {
 
 #[tokio::test]
 async fn a_host_that_refuses_connections_delays_messages_too_and_loses_none() {
-    let mut pair = pair();
-    let [first, second] = pair.skins;
-    first.stop().unwrap();
-    let token = {
-        pair.skins = [
-            Skin::start(
-                TcpListener::bind("127.0.0.1:0").unwrap(),
-                Arc::clone(&pair.wechat),
-                Arc::new(SystemClock::start()),
-            )
-            .unwrap(),
-            second,
-        ];
-        pair.token().await
+    let Pair {
+        platform,
+        clock,
+        wechat,
+        first,
+        skins: [refusing, second],
+    } = pair();
+    refusing.stop().unwrap();
+    let pair = Pair {
+        platform,
+        clock,
+        wechat,
+        first,
+        skins: [second],
     };
+    let token = pair.token().await;
     assert_eq!(pair.send(token).await, Ok(()));
     assert_eq!((pair.calls(STABLE), pair.calls(SEND)), ([0, 1], [0, 1]));
     pair.stop();
