@@ -89,6 +89,11 @@ pub enum Delivery {
         /// The platform's code, when it was the platform that refused for now.
         code: Option<i64>,
     },
+    /// Surely not delivered, and no later try can change that: the account has no AppSecret.
+    Impossible {
+        /// Why, and what to do, for people.
+        reason: String,
+    },
     /// The request left and its answer was not seen: it may have been delivered.
     Unknown {
         /// Why, for people.

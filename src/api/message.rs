@@ -25,6 +25,9 @@ pub(super) fn delivery(outcome: Result<Answer, CallError>, settings: &Settings) 
     match outcome {
         Ok(answer) => Delivery::Sent { rid: answer.rid },
         Err(CallError::Exchange(error)) => unanswered(error, settings),
+        Err(error @ CallError::NoSecret { .. }) => Delivery::Impossible {
+            reason: error.to_string(),
+        },
         Err(error) => not_sent(error.to_string(), error.code().map(|code| code.0)),
     }
 }
@@ -85,6 +88,7 @@ mod tests {
         match delivery {
             Delivery::Sent { .. } => "sent",
             Delivery::Refused { .. } => "refused",
+            Delivery::Impossible { .. } => "impossible",
             Delivery::NotSent { .. } => "not sent",
             Delivery::Unknown { .. } => "unknown",
         }

@@ -227,6 +227,7 @@ impl Outbox {
             Delivery::Refused { code, meaning, rid } => {
                 (PartState::Refused, Some(code), rid, Some(meaning))
             }
+            Delivery::Impossible { reason } => (PartState::Refused, None, None, Some(reason)),
             Delivery::NotSent { reason, code } => {
                 let detail = format!("not sent: {reason}");
                 (PartState::Refused, code, None, Some(detail))

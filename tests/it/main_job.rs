@@ -419,3 +419,36 @@ fn when_the_main_file_cannot_be_synced_the_store_is_poisoned_within_one_checkpoi
     program.signal("TERM");
     assert_eq!(program.wait().code(), Some(0), "{}", program.printed());
 }
+
+#[test]
+fn an_account_without_a_secret_receives_and_its_replies_are_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let mut variables = variables("http://127.0.0.1:1", data_dir, "127.0.0.1:0");
+    variables.retain(|(name, _)| *name != "WECHAT_APP_SECRET");
+    let mut program = Program::start(&["serve"], &variables);
+    let (webhook, _) = program.ready();
+    for text in ["one", "two", "three"] {
+        assert_eq!(push_once(webhook, text)["verdict"], json!("success"));
+    }
+    let began = now();
+    let listed = eventually("all three are done", || {
+        let list = ["inbox", "list", "--state", "done", "--json"];
+        let (_, out, _) = run(&list, &[("WXHOOK_DATA_DIR", data_dir)], "");
+        (out.lines().count() == 3).then_some(out)
+    });
+    assert!(
+        now() - began < Duration::from_secs(20),
+        "no reply held its user's lane"
+    );
+    let last: Value = serde_json::from_str(listed.lines().last().unwrap()).unwrap();
+    let id = last["id"].as_str().unwrap();
+    let detail = eventually("the refusal is recorded", || {
+        let show = ["inbox", "show", id, "--json"];
+        let (_, out, _) = run(&show, &[("WXHOOK_DATA_DIR", data_dir)], "");
+        let shown: Value = serde_json::from_str(&out).unwrap();
+        let part = &shown["parts"][0];
+        (part["state"] == "refused").then(|| part["detail"].to_string())
+    });
+    assert!(detail.contains("has no AppSecret"), "{detail}");
+}

@@ -187,9 +187,8 @@ async fn an_account_without_a_secret_only_receives_and_says_so() {
     let other = AppId::parse("wxother").unwrap();
     let delivery = stage.api.deliver(&other, Bytes::from_static(MESSAGE)).await;
     insta::assert_debug_snapshot!(delivery, @r#"
-    NotSent {
+    Impossible {
         reason: "the account wxother has no AppSecret, so it can only receive; set WECHAT_APP_SECRET, or app_secret in its section of the configuration file",
-        code: None,
     }
     "#);
     assert_eq!(stage.seen().len(), 0);

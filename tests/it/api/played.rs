@@ -121,6 +121,7 @@ async fn what_the_client_says_of_a_message_is_what_happened_to_it() {
         let said = match &delivery {
             Delivery::Sent { .. } => "sent",
             Delivery::Refused { .. } => "refused",
+            Delivery::Impossible { .. } => "impossible",
             Delivery::NotSent { .. } => "not sent",
             Delivery::Unknown { .. } => "unknown",
         };
