@@ -96,3 +96,44 @@ fn the_example_configuration_is_one_that_checks() {
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("the configuration is right"), "{out}");
 }
+
+/// All Rust code below a folder.
+fn code_below(folder: &Path) -> String {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let read = |path: std::path::PathBuf| match path.extension() {
+        _ if path.is_dir() => code_below(&path),
+        Some(kind) if kind == "rs" => fs::read_to_string(&path).unwrap(),
+        _ => String::new(),
+    };
+    entries.map(read).collect()
+}
+
+#[test]
+fn every_test_that_the_table_of_traps_names_exists() {
+    let drawn = document("ARCHITECTURE.md");
+    let traps = drawn
+        .split("\n## ")
+        .find(|section| section.starts_with("Traps"))
+        .unwrap();
+    let rows: Vec<&str> = traps
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .collect();
+    assert_eq!(rows.len(), 30);
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = code_below(&package.join("src")) + &code_below(&package.join("tests"));
+    for row in rows {
+        let words = row.split('`').skip(1).step_by(2);
+        let tests: Vec<&str> = words.filter(|word| word.matches('_').count() > 2).collect();
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            assert!(
+                code.contains(&format!("fn {test}(")),
+                "{test} does not exist"
+            );
+        }
+    }
+}
