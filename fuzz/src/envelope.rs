@@ -44,8 +44,7 @@ fn expected(blocks: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
         return Err(EnvelopeError::Length);
     }
     let filler = blocks.iter().rev().take(last.max(0) as usize);
-    if last < 1
-        || last > 32
+    if !(1..=32).contains(&last)
         || filler
             .map(|byte| i128::from(*byte))
             .any(|byte| byte != last)
