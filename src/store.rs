@@ -21,6 +21,7 @@ pub mod embedded;
 pub mod memory;
 mod seen;
 mod ticket;
+pub mod tokens;
 
 pub use ticket::{Desk, Pickup, Ticket};
 
