@@ -19,6 +19,7 @@ use crate::secret::VerifyTicket;
 
 pub mod embedded;
 pub mod memory;
+pub mod memory_tokens;
 mod seen;
 mod ticket;
 pub mod tokens;

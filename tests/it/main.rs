@@ -15,5 +15,6 @@ mod floors;
 mod main_job;
 mod simulator;
 mod support;
+mod tokens;
 mod vectors;
 mod webhook;
