@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::api::{Api, ApiParts, Delivery};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AccountSettings, ComponentSettings, Config, StoreKind};
+use crate::config::{AccountSettings, ComponentSettings, Config, StoreKind, TokenStoreKind};
 use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Replays, Routes, Stopped};
 use crate::http::admin::{Admin, AdminParts};
 use crate::http::webhook::{Account, Role, Webhook};
@@ -24,8 +24,10 @@ use crate::http::{Listeners, Running};
 use crate::id::AppId;
 use crate::metric::Counters;
 use crate::platform::Platform;
-use crate::store::embedded::Embedded;
+use crate::store::embedded::{Embedded, EmbeddedTokens};
 use crate::store::memory::MemoryInbox;
+use crate::store::memory_tokens::MemoryTokens;
+use crate::store::tokens::Tokens;
 use crate::store::{Health, Inbox};
 use crate::token::{Keeper, KeeperParts};
 use crate::transport::{HttpTransport, SetupError};
@@ -112,6 +114,16 @@ fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Inbox>,
     })
 }
 
+fn open_token_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Tokens>, StartError> {
+    Ok(match config.token.store {
+        TokenStoreKind::Embedded => EmbeddedTokens::open(&config.store.data_dir, clock.clone())?,
+        TokenStoreKind::Memory => MemoryTokens::new(clock.clone()),
+    })
+}
+
 fn make_webhook(
     config: &Config,
     inbox: &Arc<dyn Inbox>,
@@ -148,32 +160,46 @@ impl Courier for ApiCourier {
     }
 }
 
-fn make_courier(
+/// The platform, and a keeper for each account that has an AppSecret.
+struct Keepers {
+    platform: Arc<Platform>,
+    all: Vec<Arc<Keeper>>,
+}
+
+fn make_keepers(
     config: &Config,
     clock: &Arc<dyn Clock>,
     counters: &Arc<Counters>,
-) -> Result<Arc<ApiCourier>, StartError> {
+) -> Result<Keepers, StartError> {
     let transport = HttpTransport::new(&config.transport)?;
     let platform = Platform::new(transport, Arc::clone(&config.hosts), Arc::clone(clock));
     let platform = Arc::new(platform);
+    let store = open_token_store(config, clock)?;
     let keeper = |account: &AccountSettings| {
         let secret = account.app_secret.clone()?;
         Some(Arc::new(Keeper::new(KeeperParts {
             account: account.credentials.app_id().clone(),
             secret,
+            endpoint: config.token.endpoint,
+            store: Arc::clone(&store),
             platform: Arc::clone(&platform),
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
         })))
     };
-    let keepers = config.accounts.values().filter_map(keeper).collect();
-    let settings = config.api.clone();
-    let parts = ApiParts {
-        platform: Arc::clone(&platform),
-        keepers,
-        settings,
-    };
-    Ok(Arc::new(ApiCourier(Arc::new(Api::new(parts)))))
+    let all = config.accounts.values().filter_map(keeper).collect();
+    Ok(Keepers { platform, all })
+}
+
+impl Keepers {
+    fn courier(&self, config: &Config) -> Arc<ApiCourier> {
+        let api = Api::new(ApiParts {
+            platform: Arc::clone(&self.platform),
+            keepers: self.all.clone(),
+            settings: config.api.clone(),
+        });
+        Arc::new(ApiCourier(Arc::new(api)))
+    }
 }
 
 /// The engine's task, and the two ends of its life.
@@ -192,7 +218,8 @@ fn start_engine(
     counters: &Arc<Counters>,
     runtime: &Runtime,
 ) -> Result<EngineTask, StartError> {
-    let courier = make_courier(config, clock, counters)?;
+    let keepers = make_keepers(config, clock, counters)?;
+    let courier = keepers.courier(config);
     let engine = Engine::new(EngineParts {
         inbox: Arc::clone(inbox),
         courier,
@@ -204,7 +231,18 @@ fn start_engine(
     let engine = engine?;
     let replays = engine.replays();
     let (stop, stopped) = watch::channel(false);
-    let done = runtime.spawn(engine.run(stopped));
+    // Messages in hand are sent after the word to stop: a keeper renews until all of them are.
+    let (done_sending, all_sent) = watch::channel(false);
+    for keeper in keepers.all {
+        let all_sent = all_sent.clone();
+        runtime.spawn(async move { keeper.run(all_sent).await });
+    }
+    let done = runtime.spawn(async move {
+        let stopped = engine.run(stopped).await;
+        // The keepers may have ended by themselves.
+        let _ = done_sending.send(true);
+        stopped
+    });
     Ok(EngineTask {
         replays,
         stop,

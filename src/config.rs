@@ -108,6 +108,8 @@ pub struct Config {
     pub transport: crate::transport::Settings,
     /// How they are called.
     pub api: crate::api::Settings,
+    /// Where access tokens are kept, and which endpoint gives them.
+    pub token: TokenSettings,
     /// What is logged.
     pub log_filter: String,
     /// How it looks.
@@ -116,6 +118,24 @@ pub struct Config {
     pub accounts: BTreeMap<String, AccountSettings>,
     /// The third-party platforms, by name.
     pub components: BTreeMap<String, ComponentSettings>,
+}
+
+/// Where access tokens are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenStoreKind {
+    /// In the data directory.
+    Embedded,
+    /// In memory: the platform is asked once after each start.
+    Memory,
+}
+
+/// What `[token]` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// Where access tokens are kept.
+    pub store: TokenStoreKind,
+    /// Which of the platform's endpoints gives them.
+    pub endpoint: crate::token::Endpoint,
 }
 
 /// What a command needs of the configuration.

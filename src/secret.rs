@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 macro_rules! secret_text {
@@ -21,6 +22,11 @@ macro_rules! secret_text {
             /// The raw text.
             pub fn expose(&self) -> &str {
                 &self.0
+            }
+
+            /// The SHA-256 of the text: names a secret without showing it.
+            pub fn digest(&self) -> [u8; 32] {
+                Sha256::digest(self.0.as_bytes()).into()
             }
 
             /// Compares without telling by its duration where the first difference is.

@@ -104,14 +104,17 @@ pub struct NewToken {
 impl NewToken {
     /// The record that this becomes beside what is stored. Every store stores exactly this.
     ///
-    /// The token that is stored already keeps its generation and its beginning. Any other one gets a
-    /// generation above the stored one, above [`NewToken::known`], and not below the milliseconds of
+    /// The token that is stored already keeps its generation and its beginning; that lies before
+    /// [`NewToken::asked_at`] even when the clock was set back. Any other one gets a generation above the stored one, above [`NewToken::known`], and not below the milliseconds of
     /// [`NewToken::asked_at`].
     pub fn beside(self, stored: Option<&TokenRecord>) -> TokenRecord {
         let newest = stored.map_or(0, |stored| stored.generation).max(self.known);
         let same = stored.filter(|stored| stored.token == self.token);
         let (generation, obtained_at) = match same {
-            Some(same) => (newest, same.obtained_at),
+            Some(same) => {
+                let before = Timestamp::from_milliseconds(self.asked_at.milliseconds() - 1);
+                (newest, same.obtained_at.min(before))
+            }
             None => {
                 let asked_ms = u64::try_from(self.asked_at.milliseconds()).unwrap_or(0);
                 let generation = newest.saturating_add(1).max(asked_ms);
@@ -320,6 +323,8 @@ mod tests {
         assert_eq!(again.obtained_at, stored.obtained_at);
         assert_eq!(again.confirmed_at, Timestamp::from_milliseconds(5_000));
         assert_eq!(again.expires_at, Timestamp::from_milliseconds(7_205_000));
+        let behind = new("old", 500, 1_000).beside(Some(&stored));
+        assert_eq!(behind.obtained_at, Timestamp::from_milliseconds(499));
     }
 
     #[test]
