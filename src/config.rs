@@ -116,6 +116,8 @@ pub struct Config {
     pub clients: Vec<crate::http::client::Client>,
     /// The origins of pages that are signed for the JS-SDK.
     pub js_origins: Vec<crate::api::jssdk::Origin>,
+    /// Where access tokens are kept, and which endpoint gives them.
+    pub token: TokenSettings,
     /// What is logged.
     pub log_filter: String,
     /// How it looks.
@@ -124,6 +126,24 @@ pub struct Config {
     pub accounts: BTreeMap<String, AccountSettings>,
     /// The third-party platforms, by name.
     pub components: BTreeMap<String, ComponentSettings>,
+}
+
+/// Where access tokens are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenStoreKind {
+    /// In the data directory.
+    Embedded,
+    /// In memory: the platform is asked once after each start.
+    Memory,
+}
+
+/// What `[token]` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// Where access tokens are kept.
+    pub store: TokenStoreKind,
+    /// Which of the platform's endpoints gives them.
+    pub endpoint: crate::token::Endpoint,
 }
 
 /// What a command needs of the configuration.

@@ -19,8 +19,10 @@ use crate::secret::VerifyTicket;
 
 pub mod embedded;
 pub mod memory;
+pub mod memory_tokens;
 mod seen;
 mod ticket;
+pub mod tokens;
 
 pub use ticket::{Desk, Pickup, Ticket};
 

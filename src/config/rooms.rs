@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use super::raw::Reader;
 use super::value::{self, Problem};
-use super::{Config, LogFormat, Needs, StoreKind, account, component, token};
+use super::{
+    Config, LogFormat, Needs, StoreKind, TokenSettings, TokenStoreKind, account, component, token,
+};
 use crate::dispatch::Attempts;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
+use crate::token::Endpoint;
 use crate::transport::EgressProxy;
 
 /// Reads everything. `None` means that at least one fault was noted.
@@ -22,7 +25,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     let store = store(reader);
     let dispatch = dispatch(reader);
     let api = api(reader);
-    let token_store = reader.text("token.store", token_store);
+    let tokens = tokens(reader);
     let log_filter = reader.text("log.filter", |text| Ok(text.to_owned()));
     let log_format = reader.text("log.format", log_format);
     let components = component::read_all(reader);
@@ -45,7 +48,6 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
             "make it longer, or the window shorter",
         );
     }
-    token_store?;
     let (hosts, mut transport, api) = api?;
     if let Some(Some(service)) = &token_service {
         let is_https = service.url.to_string().starts_with("https://");
@@ -64,6 +66,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         token_service: token_service?,
         clients: clients?,
         js_origins: js_origins?,
+        token: tokens?,
         log_filter: log_filter?,
         log_format: log_format?,
         accounts: BTreeMap::from_iter(accounts?),
@@ -264,12 +267,33 @@ fn store_kind(text: &str) -> Result<StoreKind, Problem> {
     }
 }
 
-fn token_store(text: &str) -> Result<(), Problem> {
+fn tokens(reader: &mut Reader) -> Option<TokenSettings> {
+    let store = reader.text("token.store", token_store);
+    let endpoint = reader.text("token.endpoint", token_endpoint);
+    Some(TokenSettings {
+        store: store?,
+        endpoint: endpoint?,
+    })
+}
+
+fn token_store(text: &str) -> Result<TokenStoreKind, Problem> {
     match text.trim() {
-        "memory" => Ok(()),
+        "embedded" => Ok(TokenStoreKind::Embedded),
+        "memory" => Ok(TokenStoreKind::Memory),
         _ => Err(Problem::new(
             "is not a token store of this version",
-            "use \"memory\": after a start the platform is asked once",
+            "use \"embedded\", which keeps tokens in the data directory, or \"memory\"",
+        )),
+    }
+}
+
+fn token_endpoint(text: &str) -> Result<Endpoint, Problem> {
+    match text.trim() {
+        "stable" => Ok(Endpoint::Stable),
+        "plain" => Ok(Endpoint::Plain),
+        _ => Err(Problem::new(
+            "is not a token endpoint",
+            "use \"stable\", or \"plain\" if no other system asks that endpoint for this account",
         )),
     }
 }

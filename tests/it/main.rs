@@ -19,6 +19,7 @@ mod secrecy;
 mod simulator;
 mod support;
 mod token_service;
+mod tokens;
 mod vectors;
 mod vocabulary;
 mod webhook;
