@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use wxhook::clock::Clock;
 use wxhook::platform::error::ErrorCode;
-use wxhook::store::tokens::{TokenKey, Tokens};
+use wxhook::store::tokens::{TokenKey, TokenKind, Tokens};
 use wxhook::token::{Endpoint, Keeper};
 
 use super::conformance::fresh_key;
@@ -134,7 +134,7 @@ async fn a_leader_that_slept_before_its_question_does_not_ask(
     let takes = Duration::from_millis(50);
     let script = Script::new(takes, &[], Answer::Another(7_200));
     let four = Four::new(connect, clock, endpoint, script).await;
-    four.stores[0].pause_before_asking(Duration::from_secs(60));
+    four.stores[0].sleep_before_asking(Duration::from_secs(60));
     let (sleeper, other) = tokio::join!(four.keepers[0].token(), async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         four.keepers[1].token().await
@@ -153,12 +153,12 @@ async fn an_answer_that_comes_too_late_is_never_stored(
     let script = Script::new(takes, &[], Answer::Another(7_200));
     let four = Four::new(connect, clock, endpoint, script).await;
     // The first one's right ends 200 ms after its question began.
-    four.stores[0].shorten_rights_by(Duration::from_millis(19_800));
+    four.stores[0].sleep_after_asking(Duration::from_millis(19_800));
     let late = async {
         let waiting = four.keepers[0].token();
         let healing = async {
             tokio::time::sleep(Duration::from_millis(400)).await;
-            four.stores[0].shorten_rights_by(Duration::ZERO);
+            four.stores[0].sleep_after_asking(Duration::ZERO);
         };
         tokio::join!(waiting, healing).0
     };
@@ -166,9 +166,7 @@ async fn an_answer_that_comes_too_late_is_never_stored(
         tokio::time::sleep(Duration::from_millis(300)).await;
         four.keepers[1].token().await
     });
-    let stored = four.stores[0]
-        .load(&super::herd::of(&four.key, endpoint))
-        .await;
+    let stored = four.stores[0].load(&of(&four.key, endpoint)).await;
     let stored = stored.unwrap().unwrap();
     let late = late.unwrap();
     assert_eq!(late.token, stored.token);
@@ -184,7 +182,6 @@ async fn an_answer_that_comes_too_late_is_never_stored(
 
 /// The key under which a keeper of this endpoint stores.
 pub(crate) fn of(key: &TokenKey, endpoint: Endpoint) -> TokenKey {
-    use wxhook::store::tokens::TokenKind;
     TokenKey {
         account: key.account.clone(),
         kind: match endpoint {

@@ -10,7 +10,7 @@ use wxhook::store::memory_tokens::MemoryTokens;
 use wxhook::store::tokens::Tokens;
 use wxhook::token::{Endpoint, Suspect, TokenError};
 
-use super::herd::{Four, NOT_LATEST, of, regressions};
+use super::herd::{Four, NOT_LATEST, regressions};
 use super::stage::{Answer, RuntimeClock, SECRET, Script};
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -45,9 +45,6 @@ fn look_after(four: &Four) -> watch::Sender<bool> {
 #[tokio::test(start_paused = true)]
 async fn four_keepers_over_one_store_in_memory_ask_as_one() {
     let clock = RuntimeClock::start() as Arc<dyn Clock>;
-    let connect = async || MemoryTokens::new(clock.clone()) as Arc<dyn Tokens>;
-    let one = connect().await;
-    drop(one);
     let store = MemoryTokens::new(Arc::clone(&clock));
     regressions(async || store.clone() as Arc<dyn Tokens>, &clock).await;
 }
@@ -65,51 +62,58 @@ async fn four_keepers_over_one_embedded_store_ask_as_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_is_renewed_in_time_by_one_and_found_by_the_others() {
-    for (endpoint, first, last) in [
-        (Endpoint::Stable, 6_910, 6_945),
-        (Endpoint::Plain, 3_540, 3_665),
+    for (name, endpoint, answer, first, last) in [
+        ("stable", Endpoint::Stable, Answer::Stable, 6_910, 6_941),
+        (
+            "plain",
+            Endpoint::Plain,
+            Answer::Another(7_200),
+            3_540,
+            3_661,
+        ),
     ] {
-        let four = four(endpoint, Script::new(MOMENT, &[], Answer::Another(7_200))).await;
+        let four = four(endpoint, Script::new(MOMENT, &[], answer)).await;
         four.herd().await;
         let stop = look_after(&four);
-        tokio::time::sleep(Duration::from_secs(first - 5)).await;
-        assert_eq!(
-            four.script.minted() > 1,
-            endpoint == Endpoint::Stable,
-            "heartbeats may mint"
-        );
-        let before = four.script.minted();
-        tokio::time::sleep(Duration::from_secs(last - first + 70)).await;
-        if endpoint == Endpoint::Plain {
-            assert_eq!(four.script.minted(), before + 1, "{endpoint:?}");
-        }
+        tokio::time::sleep(Duration::from_secs(first - 1)).await;
+        assert_eq!(four.script.minted(), 1, "{name}: not before");
+        tokio::time::sleep(Duration::from_secs(last - first + 62)).await;
+        assert_eq!(four.script.minted(), 2, "{name}: one for all");
         for keeper in &four.keepers {
             let lease = keeper.held().unwrap();
-            assert!(
-                lease
-                    .token
-                    .matches(&format!("token-{}", four.script.minted()))
-            );
+            assert!(lease.token.matches("token-2"), "{name}");
         }
         stop.send(true).unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stable_endpoint_is_asked_once_an_hour_and_every_15_seconds_in_the_window() {
-    let first = [Answer::Another(7_200)];
-    let four = four(
-        Endpoint::Stable,
-        Script::new(MOMENT, &first, Answer::Code(45009)),
-    )
-    .await;
+async fn the_stable_endpoint_is_asked_once_an_hour_by_all_together() {
+    let four = four(Endpoint::Stable, Script::new(MOMENT, &[], Answer::Stable)).await;
     four.herd().await;
     let stop = look_after(&four);
-    four.script.then(Answer::Same);
     tokio::time::sleep(minutes(59)).await;
     assert_eq!(four.script.asked(), 1);
     tokio::time::sleep(minutes(3)).await;
     assert_eq!(four.script.asked(), 2, "one heartbeat of all four");
+    stop.send(true).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_of_300_seconds_is_renewed_in_its_last_third() {
+    let first = [Answer::Another(300)];
+    let four = four(
+        Endpoint::Stable,
+        Script::new(MOMENT, &first, Answer::Code(-1)),
+    )
+    .await;
+    four.herd().await;
+    let stop = look_after(&four);
+    tokio::time::sleep(Duration::from_secs(195)).await;
+    assert_eq!(four.script.asked(), 1);
+    four.script.then(Answer::Another(7_200));
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    assert_eq!(four.script.minted(), 2);
     stop.send(true).unwrap();
 }
 
@@ -163,35 +167,29 @@ async fn one_process_that_gets_a_token_helps_those_that_are_refused() {
     assert!(lease.token.matches("token-1"));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_store_that_lost_everything_gets_the_token_back() {
+    let directory = TempDir::new().unwrap();
     let clock = RuntimeClock::start() as Arc<dyn Clock>;
-    let (before, after) = (
-        MemoryTokens::new(clock.clone()),
-        MemoryTokens::new(clock.clone()),
-    );
+    let open = async || {
+        let store = EmbeddedTokens::open(directory.path(), clock.clone()).unwrap();
+        store as Arc<dyn Tokens>
+    };
     let script = Script::new(MOMENT, &[], Answer::Another(7_200));
-    let connect = async || before.clone() as Arc<dyn Tokens>;
-    let four = Four::new(connect, &clock, Endpoint::Plain, script).await;
-    four.herd().await;
-    let kept = before
-        .load(&of(&four.key, Endpoint::Plain))
-        .await
-        .unwrap()
+    let four = Four::new(open, &clock, Endpoint::Plain, script).await;
+    let kept = four.keepers[0].token().await.unwrap();
+    let file = rusqlite::Connection::open(directory.path().join("tokens.db")).unwrap();
+    file.execute_batch("DELETE FROM token; DELETE FROM permit")
         .unwrap();
-    let switch = super::stage::keeper;
-    let fresh = switch(
-        &four.key,
-        Endpoint::Plain,
-        after.clone(),
-        &clock,
-        &four.script,
-    );
-    after
-        .put_back(&of(&four.key, Endpoint::Plain), &kept)
-        .await
-        .unwrap();
-    assert!(fresh.token().await.unwrap().token.matches("token-1"));
+    // The one that has it asks for nothing, but looks.
+    four.keepers[0].refresh().await.unwrap();
+    for keeper in &four.keepers[1..] {
+        let found = keeper.token().await.unwrap();
+        assert_eq!(
+            (&found.token, found.generation),
+            (&kept.token, kept.generation)
+        );
+    }
     assert_eq!(four.script.asked(), 1);
 }
 

@@ -50,6 +50,8 @@ pub(crate) enum Answer {
     Another(u64),
     /// The last token again.
     Same,
+    /// As the stable endpoint: the last token while more than 300 of its 7,200 seconds are left.
+    Stable,
     /// This code.
     Code(i64),
 }
@@ -64,6 +66,7 @@ pub(crate) struct Script {
     asked: AtomicU32,
     minted: AtomicU32,
     paths: Mutex<Vec<String>>,
+    minted_at: Mutex<Option<Instant>>,
 }
 
 impl Script {
@@ -76,6 +79,7 @@ impl Script {
             asked: AtomicU32::new(0),
             minted: AtomicU32::new(0),
             paths: Mutex::default(),
+            minted_at: Mutex::default(),
         })
     }
 
@@ -107,13 +111,28 @@ impl Script {
         let minted = match answer {
             Answer::Code(code) => return json!({"errcode": code, "errmsg": "x"}).to_string(),
             Answer::Another(_) => self.minted.fetch_add(1, Ordering::SeqCst) + 1,
+            Answer::Stable => return self.stable(),
             Answer::Same => self.minted(),
         };
         let seconds = match answer {
             Answer::Another(seconds) => seconds,
             _ => 7_200,
         };
-        json!({"access_token": format!("token-{minted}"), "expires_in": seconds}).to_string()
+        Self::token(minted, seconds)
+    }
+
+    fn stable(&self) -> String {
+        let mut minted_at = self.minted_at.lock().unwrap();
+        let age = minted_at.map_or(u64::MAX, |at| at.elapsed().as_secs());
+        if 7_200_u64.saturating_sub(age) > 300 {
+            return Self::token(self.minted(), 7_200 - age);
+        }
+        *minted_at = Some(Instant::now());
+        Self::token(self.minted.fetch_add(1, Ordering::SeqCst) + 1, 7_200)
+    }
+
+    fn token(number: u32, seconds: u64) -> String {
+        json!({"access_token": format!("token-{number}"), "expires_in": seconds}).to_string()
     }
 }
 
@@ -169,9 +188,10 @@ pub(crate) struct Unsteady {
     inner: Arc<dyn Tokens>,
     away: AtomicBool,
     hangs: AtomicBool,
-    /// How long it takes to learn that the right holds, and to save: a paused process.
-    before_asking: Mutex<Duration>,
-    before_saving: Mutex<Duration>,
+    /// How much of its next right this process sleeps away before its question.
+    slept_before: Mutex<Duration>,
+    /// How much of each right it sleeps away between its question and the answer.
+    slept_after: Mutex<Duration>,
 }
 
 impl Unsteady {
@@ -180,8 +200,8 @@ impl Unsteady {
             inner,
             away: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
-            before_asking: Mutex::default(),
-            before_saving: Mutex::default(),
+            slept_before: Mutex::default(),
+            slept_after: Mutex::default(),
         })
     }
 
@@ -193,9 +213,14 @@ impl Unsteady {
         self.hangs.store(hangs, Ordering::SeqCst);
     }
 
-    /// The right is let go as if the process had slept before its question.
-    pub(crate) fn pause_before_asking(&self, pause: Duration) {
-        *self.before_asking.lock().unwrap() = pause;
+    /// The process sleeps so long after it got the next right, before its question.
+    pub(crate) fn sleep_before_asking(&self, pause: Duration) {
+        *self.slept_before.lock().unwrap() = pause;
+    }
+
+    /// The process sleeps so long after each question.
+    pub(crate) fn sleep_after_asking(&self, pause: Duration) {
+        *self.slept_after.lock().unwrap() = pause;
     }
 
     fn step<'a, T: Send + 'a>(&'a self, step: Promise<'a, T>) -> Promise<'a, T> {
@@ -232,8 +257,8 @@ impl Tokens for Unsteady {
         owner: &'a Owner,
         lasting: Duration,
     ) -> Promise<'a, Option<Right>> {
-        // A process that sleeps after this finds that its right has ended.
-        let asleep = std::mem::take(&mut *self.before_asking.lock().unwrap());
+        // Instead of a long sleep: a short one, and a right that is shorter by the rest.
+        let asleep = std::mem::take(&mut *self.slept_before.lock().unwrap());
         let lasting = lasting.saturating_sub(asleep).max(Duration::from_millis(1));
         self.step(Box::pin(async move {
             let right = self.inner.acquire(key, owner, lasting).await;
@@ -245,8 +270,8 @@ impl Tokens for Unsteady {
     }
 
     fn holds<'a>(&'a self, right: &'a Right, lasting: Duration) -> Promise<'a, bool> {
-        let saving = *self.before_saving.lock().unwrap();
-        let lasting = lasting.saturating_sub(saving).max(Duration::from_millis(1));
+        let asleep = *self.slept_after.lock().unwrap();
+        let lasting = lasting.saturating_sub(asleep).max(Duration::from_millis(1));
         self.step(self.inner.holds(right, lasting))
     }
 
@@ -268,12 +293,5 @@ impl Tokens for Unsteady {
 
     fn notes<'a>(&'a self, key: &'a TokenKey) -> Promise<'a, Vec<Note>> {
         self.step(self.inner.notes(key))
-    }
-}
-
-impl Unsteady {
-    /// The right ends this much too early after each question begins: the answer comes too late.
-    pub(crate) fn shorten_rights_by(&self, by: Duration) {
-        *self.before_saving.lock().unwrap() = by;
     }
 }
