@@ -13,13 +13,13 @@
 //! The token stands there in clear: whoever may read this Redis may act as the account.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, RedisError, Script, ScriptInvocation, Value};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 use crate::clock::Timestamp;
 use crate::secret::AccessToken;
@@ -33,6 +33,9 @@ pub const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long a record is kept after its end: its generation still counts.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Connections of one process at most; further calls wait for one within their limit.
+const CONNECTIONS: usize = 4;
 
 /// Lifetimes above this are not believed, so that no record stays for ever.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -107,10 +110,11 @@ pub struct RedisTokens {
     note: Script,
 }
 
-/// The one connection, made when it is needed and made again when it fails.
+/// Connections, made when they are needed; one that failed is not used again.
 struct Link {
     client: Client,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    idle: Mutex<Vec<MultiplexedConnection>>,
+    permits: Semaphore,
 }
 
 /// A note as it is stored.
@@ -140,7 +144,8 @@ impl RedisTokens {
         Ok(Self {
             link: Link {
                 client,
-                connection: Mutex::new(None),
+                idle: Mutex::default(),
+                permits: Semaphore::new(CONNECTIONS),
             },
             acquire: Script::new(ACQUIRE),
             holds: Script::new(HOLDS),
@@ -321,22 +326,27 @@ impl Link {
         &self,
         question: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
     ) -> Result<T, TokensError> {
+        let _permit = self.permits.acquire().await.map_err(TokensError::away)?;
         let mut connection = self.ready().await?;
         let answer = question(&mut connection).await.map_err(failure)?;
-        let mut kept = self.connection.lock().await;
-        kept.get_or_insert(connection);
+        self.idle().push(connection);
         Ok(answer)
     }
 
-    /// The kept connection, taken away, if it still answers; else a new one. One caller at a time
-    /// keeps it, others make their own meanwhile; there are few: each process asks once for all.
+    fn idle(&self) -> MutexGuard<'_, Vec<MultiplexedConnection>> {
+        self.idle.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// An idle connection that still answers, or a new one.
     async fn ready(&self) -> Result<MultiplexedConnection, TokensError> {
-        let kept = self.connection.lock().await.take();
-        if let Some(mut kept) = kept {
-            let pong: Result<Value, RedisError> = ::redis::cmd("PING").query_async(&mut kept).await;
+        let idle = self.idle().pop();
+        if let Some(mut idle) = idle {
+            let pong: Result<Value, RedisError> = ::redis::cmd("PING").query_async(&mut idle).await;
             if pong.is_ok() {
-                return Ok(kept);
+                return Ok(idle);
             }
+            // The others are as old: they go with it.
+            self.idle().clear();
         }
         let settings = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ANSWER_LIMIT))
@@ -433,6 +443,9 @@ fn milliseconds(duration: Duration) -> u64 {
 }
 
 fn failure(error: RedisError) -> TokensError {
+    if error.code() == Some("WRONGTYPE") {
+        return TokensError::unreadable("a key of ours is of another type");
+    }
     match error.kind() {
         ::redis::ErrorKind::UnexpectedReturnType | ::redis::ErrorKind::Parse => {
             TokensError::unreadable(error.category())

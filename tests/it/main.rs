@@ -13,8 +13,12 @@ mod docs;
 mod durability;
 mod floors;
 mod main_job;
+#[cfg(feature = "redis")]
+mod servers;
 mod simulator;
 mod support;
 mod tokens;
+#[cfg(feature = "redis")]
+mod tokenstores;
 mod vectors;
 mod webhook;
