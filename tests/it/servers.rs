@@ -15,10 +15,6 @@ use crate::support::eventually;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Software {
     Redis,
-    #[cfg_attr(
-        not(feature = "mysql"),
-        expect(dead_code, reason = "the store is tested with its feature")
-    )]
     MariaDb,
 }
 
