@@ -349,8 +349,8 @@ impl Link {
             self.idle().clear();
         }
         let settings = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER_LIMIT))
-            .set_response_timeout(Some(ANSWER_LIMIT));
+            .set_connection_timeout(ANSWER_LIMIT)
+            .set_response_timeout(ANSWER_LIMIT);
         self.client
             .get_multiplexed_async_connection_with_config(&settings)
             .await
@@ -447,7 +447,7 @@ fn failure(error: RedisError) -> TokensError {
         return TokensError::unreadable("a key of ours is of another type");
     }
     match error.kind() {
-        ::redis::ErrorKind::UnexpectedReturnType | ::redis::ErrorKind::Parse => {
+        ::redis::ErrorKind::TypeError | ::redis::ErrorKind::ParseError => {
             TokensError::unreadable(error.category())
         }
         _ => TokensError::away(error.category()),
