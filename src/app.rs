@@ -75,6 +75,14 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] crate::store::embedded::OpenError),
+    /// The address of the Redis server that keeps the tokens.
+    #[cfg(feature = "redis")]
+    #[error(transparent)]
+    Redis(#[from] crate::store::redis::AddressError),
+    /// The address of the MySQL server that keeps the tokens.
+    #[cfg(feature = "mysql")]
+    #[error(transparent)]
+    Mysql(#[from] crate::store::mysql::AddressError),
     /// The client of the platform.
     #[error(transparent)]
     Transport(#[from] SetupError),

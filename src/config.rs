@@ -19,7 +19,7 @@ mod value;
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
 pub use raw::{Fault, Faults, Origin};
-pub use token::TokenService;
+pub use token::{TokenService, TokenSettings, TokenStoreKind};
 
 use crate::secret::AdminKey;
 
@@ -126,24 +126,6 @@ pub struct Config {
     pub accounts: BTreeMap<String, AccountSettings>,
     /// The third-party platforms, by name.
     pub components: BTreeMap<String, ComponentSettings>,
-}
-
-/// Where access tokens are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenStoreKind {
-    /// In the data directory.
-    Embedded,
-    /// In memory: the platform is asked once after each start.
-    Memory,
-}
-
-/// What `[token]` says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenSettings {
-    /// Where access tokens are kept.
-    pub store: TokenStoreKind,
-    /// Which of the platform's endpoints gives them.
-    pub endpoint: crate::token::Endpoint,
 }
 
 /// What a command needs of the configuration.

@@ -20,6 +20,10 @@ use crate::secret::VerifyTicket;
 pub mod embedded;
 pub mod memory;
 pub mod memory_tokens;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod seen;
 mod ticket;
 pub mod tokens;

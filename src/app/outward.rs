@@ -14,6 +14,10 @@ use crate::metric::Counters;
 use crate::platform::Platform;
 use crate::store::embedded::EmbeddedTokens;
 use crate::store::memory_tokens::MemoryTokens;
+#[cfg(feature = "mysql")]
+use crate::store::mysql::MysqlTokens;
+#[cfg(feature = "redis")]
+use crate::store::redis::RedisTokens;
 use crate::store::tokens::Tokens;
 use crate::token::central::Central;
 use crate::token::remote::{RemoteParts, RemoteTokens};
@@ -33,9 +37,13 @@ fn open_token_store(
     config: &Config,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn Tokens>, StartError> {
-    Ok(match config.token.store {
+    Ok(match &config.token.store {
         TokenStoreKind::Embedded => EmbeddedTokens::open(&config.store.data_dir, clock.clone())?,
         TokenStoreKind::Memory => MemoryTokens::new(clock.clone()),
+        #[cfg(feature = "redis")]
+        TokenStoreKind::Redis(address) => Arc::new(RedisTokens::open(address.expose())?),
+        #[cfg(feature = "mysql")]
+        TokenStoreKind::Mysql(address) => Arc::new(MysqlTokens::open(address.expose())?),
     })
 }
 

@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use super::raw::Reader;
 use super::value::{self, Problem};
-use super::{
-    Config, LogFormat, Needs, StoreKind, TokenSettings, TokenStoreKind, account, component, token,
-};
+use super::{Config, LogFormat, Needs, StoreKind, account, component, token};
 use crate::dispatch::Attempts;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
-use crate::token::Endpoint;
 use crate::transport::EgressProxy;
 
 /// Reads everything. `None` means that at least one fault was noted.
@@ -25,7 +22,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     let store = store(reader);
     let dispatch = dispatch(reader);
     let api = api(reader);
-    let tokens = tokens(reader);
+    let tokens = token::settings(reader);
     let log_filter = reader.text("log.filter", |text| Ok(text.to_owned()));
     let log_format = reader.text("log.format", log_format);
     let components = component::read_all(reader);
@@ -263,37 +260,6 @@ fn store_kind(text: &str) -> Result<StoreKind, Problem> {
         _ => Err(Problem::new(
             "is not a store",
             "use \"embedded\" or \"memory\"",
-        )),
-    }
-}
-
-fn tokens(reader: &mut Reader) -> Option<TokenSettings> {
-    let store = reader.text("token.store", token_store);
-    let endpoint = reader.text("token.endpoint", token_endpoint);
-    Some(TokenSettings {
-        store: store?,
-        endpoint: endpoint?,
-    })
-}
-
-fn token_store(text: &str) -> Result<TokenStoreKind, Problem> {
-    match text.trim() {
-        "embedded" => Ok(TokenStoreKind::Embedded),
-        "memory" => Ok(TokenStoreKind::Memory),
-        _ => Err(Problem::new(
-            "is not a token store of this version",
-            "use \"embedded\", which keeps tokens in the data directory, or \"memory\"",
-        )),
-    }
-}
-
-fn token_endpoint(text: &str) -> Result<Endpoint, Problem> {
-    match text.trim() {
-        "stable" => Ok(Endpoint::Stable),
-        "plain" => Ok(Endpoint::Plain),
-        _ => Err(Problem::new(
-            "is not a token endpoint",
-            "use \"stable\", or \"plain\" if no other system asks that endpoint for this account",
         )),
     }
 }
