@@ -15,11 +15,11 @@ use crate::token::{Endpoint, KeeperParts, Lease, Now, Outcome, TokenError};
 pub const STORE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long one question to the platform may take, all its hosts together.
-pub const ASK_LIMIT: Duration = Duration::from_secs(12);
+pub const ASK_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the right to ask holds without being asked for again: longer than a question and the two
 /// steps of the store around it.
-pub const RIGHT_LASTING: Duration = Duration::from_secs(20);
+pub const RIGHT_LASTING: Duration = Duration::from_secs(15);
 
 /// Tries of one renewal while the platform is busy or cannot be reached.
 const TRIES: u32 = 3;
@@ -33,8 +33,9 @@ const POLL: Duration = Duration::from_millis(75);
 /// Looks after which a token in hand must serve: 3 seconds.
 const LOOKS_WITH_A_TOKEN: u32 = 40;
 
-/// Looks after which one without any token gives up: 12 seconds, because a first try may fail.
-const LOOKS_WITHOUT: u32 = 160;
+/// Looks after which one without any token gives up: 16 seconds, by when the right of a process that
+/// died with it has ended.
+const LOOKS_WITHOUT: u32 = 215;
 
 /// What the keeper's handles and its renewal share.
 pub(super) struct Shared {

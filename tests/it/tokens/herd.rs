@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use wxhook::clock::Clock;
 use wxhook::platform::error::ErrorCode;
 use wxhook::store::tokens::{TokenKey, TokenKind, Tokens};
-use wxhook::token::{Endpoint, Keeper};
+use wxhook::token::{Endpoint, Keeper, RIGHT_LASTING};
 
 use super::conformance::fresh_key;
 use super::stage::{Answer, Script, Unsteady, keeper};
@@ -153,7 +153,7 @@ async fn an_answer_that_comes_too_late_is_never_stored(
     let script = Script::new(takes, &[], Answer::Another(7_200));
     let four = Four::new(connect, clock, endpoint, script).await;
     // The first one's right ends 200 ms after its question began.
-    four.stores[0].sleep_after_asking(Duration::from_millis(19_800));
+    four.stores[0].sleep_after_asking(RIGHT_LASTING - Duration::from_millis(200));
     let late = async {
         let waiting = four.keepers[0].token();
         let healing = async {

@@ -7,10 +7,10 @@ use wxhook::clock::Clock;
 use wxhook::platform::error::ErrorCode;
 use wxhook::store::embedded::EmbeddedTokens;
 use wxhook::store::memory_tokens::MemoryTokens;
-use wxhook::store::tokens::Tokens;
-use wxhook::token::{Endpoint, Suspect, TokenError};
+use wxhook::store::tokens::{Owner, Tokens};
+use wxhook::token::{Endpoint, RIGHT_LASTING, Suspect, TokenError};
 
-use super::herd::{Four, NOT_LATEST, regressions};
+use super::herd::{Four, NOT_LATEST, of, regressions};
 use super::stage::{Answer, RuntimeClock, SECRET, Script};
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -334,4 +334,19 @@ async fn reads_do_not_wait_while_a_renewal_takes_five_seconds() {
     }
     assert!(began.elapsed() < Duration::from_millis(10));
     assert!(renewal.await.unwrap().unwrap().token.matches("token-2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_right_of_a_process_that_died_with_it_bars_the_next_one_for_seconds_only() {
+    let four = four(
+        Endpoint::Stable,
+        Script::new(MOMENT, &[], Answer::Another(7_200)),
+    )
+    .await;
+    let (key, dead) = (of(&four.key, Endpoint::Stable), Owner::new([7; 16]));
+    let right = four.stores[0].acquire(&key, &dead, RIGHT_LASTING).await;
+    assert!(right.unwrap().is_some());
+    let began = tokio::time::Instant::now();
+    assert!(four.keepers[1].token().await.is_ok());
+    assert!(began.elapsed() < RIGHT_LASTING + Duration::from_secs(1));
 }
