@@ -1,10 +1,12 @@
 //! Tokens in real servers: the promises of a store, and what becomes of them when the server is
 //! killed, hangs, forgets everything or comes back.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use serde_json::Value;
 use wxhook::clock::Timestamp;
 use wxhook::secret::AccessToken;
 #[cfg(feature = "mysql")]
@@ -12,9 +14,12 @@ use wxhook::store::mysql::MysqlTokens;
 use wxhook::store::redis::RedisTokens;
 use wxhook::store::tokens::{NewToken, Owner, PutBack, Saved, TokenKey, Tokens, TokensError};
 
+use crate::main_job::{StandIn, variables};
 use crate::servers::{Server, Software};
-use crate::support::{LIMIT, now};
+use crate::support::{LIMIT, Program, now, raw};
 use crate::tokens::conformance::{conforms, fresh_key, record};
+
+const ADMIN: &str = "the-admin-key-of-the-tests";
 
 fn open(software: Software, url: &str) -> Arc<dyn Tokens> {
     match software {
@@ -112,6 +117,61 @@ async fn gives_one_right_to_many_instances(software: Software) {
         stores[3].release(&key, &rights[0].owner).await.unwrap();
     }
     assert!(generations.is_sorted_by(|a, b| a < b), "{generations:?}");
+}
+
+/// The token that a running server gives, asked by an operator.
+fn given(admin: SocketAddr) -> Value {
+    let request = format!(
+        "GET /v1/token/default HTTP/1.1\r\nHost: {admin}\r\nAuthorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n"
+    );
+    let answer = raw(admin, request);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+/// Two servers, configured as an operator does, on one store and one platform.
+fn is_shared_by_two_servers(software: Software) {
+    let Some(server) = Server::start(software) else {
+        return;
+    };
+    let (stand_in, url) = (StandIn::start(), server.url());
+    let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut programs = directories.each_ref().map(|directory| {
+        let data = directory.path().to_str().unwrap();
+        let mut settings = variables(&stand_in.url, data, "127.0.0.1:0");
+        settings.extend([
+            ("WXHOOK_ADMIN_KEY", ADMIN),
+            ("WXHOOK_TOKEN_STORE", url.as_str()),
+            ("WXHOOK_LOG", "trace"),
+        ]);
+        Program::start(&["serve"], &settings)
+    });
+    let [one, other] = programs.each_mut().map(|program| program.ready().1);
+    let (first, second) = (given(one), given(other));
+    assert_eq!(first["access_token"], second["access_token"]);
+    assert_eq!(first["generation"], second["generation"]);
+    let asked = stand_in.platform.lock().unwrap().tokens().count();
+    assert_eq!(asked, 1);
+    for (program, directory) in programs.iter_mut().zip(&directories) {
+        program.signal("TERM");
+        assert!(program.wait().success());
+        let printed = program.printed();
+        for password in ["pass%2Fword", "pass/word"] {
+            assert!(!printed.contains(password), "{printed}");
+        }
+        assert!(!directory.path().join("tokens.db").exists());
+    }
+}
+
+#[test]
+fn two_servers_share_one_token_in_redis() {
+    is_shared_by_two_servers(Software::Redis);
+}
+
+#[cfg(feature = "mysql")]
+#[test]
+fn two_servers_share_one_token_in_mariadb() {
+    is_shared_by_two_servers(Software::MariaDb);
 }
 
 #[tokio::test]
