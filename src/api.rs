@@ -12,7 +12,8 @@
 //! use wxhook::platform::Platform;
 //! use wxhook::platform::hosts::Hosts;
 //! use wxhook::secret::AppSecret;
-//! use wxhook::token::{Keeper, KeeperParts};
+//! use wxhook::store::memory_tokens::MemoryTokens;
+//! use wxhook::token::{Endpoint, Keeper, KeeperParts};
 //! use wxhook::transport::{self, HttpTransport};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,6 +28,8 @@
 //! let keeper = Keeper::new(KeeperParts {
 //!     account: AppId::parse("wx0123456789abcdef")?,
 //!     secret: AppSecret::new("…"),
+//!     endpoint: Endpoint::Stable,
+//!     store: MemoryTokens::new(clock.clone()),
 //!     platform: platform.clone(),
 //!     clock: clock.clone(),
 //!     counters: Arc::default(),

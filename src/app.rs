@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::api::{Api, ApiParts, Delivery};
+use crate::api::{Api, Delivery};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AccountSettings, ComponentSettings, Config, StoreKind};
 use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Replays, Routes, Stopped};
@@ -23,21 +23,19 @@ use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
 use crate::id::AppId;
 use crate::metric::Counters;
-use crate::platform::Platform;
 use crate::store::embedded::Embedded;
 use crate::store::memory::MemoryInbox;
 use crate::store::{Health, Inbox};
-use crate::token::central::Central;
-use crate::token::remote::{RemoteParts, RemoteTokens};
-use crate::token::{Keeper, KeeperParts, TokenSource};
-use crate::transport::{HttpTransport, SetupError, Transport};
+use crate::transport::SetupError;
 
 mod admin_key;
 pub mod logging;
+mod outward;
 mod signals;
 mod token_server;
 
 pub(crate) use admin_key::find as find_admin_key;
+use outward::Outward;
 pub(crate) use signals::Signals;
 pub use token_server::TokenServer;
 
@@ -77,6 +75,14 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] crate::store::embedded::OpenError),
+    /// The address of the Redis server that keeps the tokens.
+    #[cfg(feature = "redis")]
+    #[error(transparent)]
+    Redis(#[from] crate::store::redis::AddressError),
+    /// The address of the MySQL server that keeps the tokens.
+    #[cfg(feature = "mysql")]
+    #[error(transparent)]
+    Mysql(#[from] crate::store::mysql::AddressError),
     /// The client of the platform.
     #[error(transparent)]
     Transport(#[from] SetupError),
@@ -152,89 +158,6 @@ impl Courier for ApiCourier {
     }
 }
 
-/// The way out: the API client, and where its tokens come from.
-#[derive(Debug)]
-struct Outward {
-    api: Arc<Api>,
-    sources: Vec<Arc<dyn TokenSource>>,
-}
-
-impl Outward {
-    fn new(
-        config: &Config,
-        clock: &Arc<dyn Clock>,
-        counters: &Arc<Counters>,
-    ) -> Result<Self, StartError> {
-        let transport = HttpTransport::new(&config.transport)?;
-        let platform = Platform::new(
-            Arc::clone(&transport) as Arc<dyn Transport>,
-            Arc::clone(&config.hosts),
-            Arc::clone(clock),
-        );
-        let platform = Arc::new(platform);
-        let source = |account: &AccountSettings| {
-            let app_id = account.credentials.app_id().clone();
-            if let Some(service) = &config.token_service {
-                return Some(Arc::new(RemoteTokens::new(RemoteParts {
-                    account: app_id,
-                    service: service.url.clone(),
-                    key: service.key.clone(),
-                    transport: Arc::clone(&transport) as Arc<dyn Transport>,
-                    clock: Arc::clone(clock),
-                })) as Arc<dyn TokenSource>);
-            }
-            Some(Arc::new(Keeper::new(KeeperParts {
-                account: app_id,
-                secret: account.app_secret.clone()?,
-                platform: Arc::clone(&platform),
-                clock: Arc::clone(clock),
-                counters: Arc::clone(counters),
-            })) as Arc<dyn TokenSource>)
-        };
-        let sources: Vec<_> = config.accounts.values().filter_map(source).collect();
-        let api = Api::new(ApiParts {
-            platform,
-            sources: sources.clone(),
-            clock: Arc::clone(clock),
-            settings: config.api.clone(),
-        });
-        Ok(Self {
-            api: Arc::new(api),
-            sources,
-        })
-    }
-
-    fn central(&self, config: &Config, clock: &Arc<dyn Clock>, runtime: &Runtime) -> Central {
-        let named = |(name, account): (&String, &AccountSettings)| {
-            (name.clone(), account.credentials.app_id().clone())
-        };
-        let names = config.accounts.iter().map(named).collect();
-        let (sources, clock) = (self.sources.clone(), Arc::clone(clock));
-        Central::new(sources, names, clock, runtime.handle().clone())
-    }
-
-    /// The parts of an admin listener.
-    fn admin_parts(
-        &self,
-        config: &Config,
-        clock: &Arc<dyn Clock>,
-        counters: &Arc<Counters>,
-        runtime: &Runtime,
-    ) -> Result<AdminParts, StartError> {
-        let key = admin_key::find_or_make(config).map_err(system("making the admin key"))?;
-        Ok(AdminParts {
-            pushes: None,
-            central: self.central(config, clock, runtime),
-            api: Arc::clone(&self.api),
-            origins: config.js_origins.clone(),
-            clock: Arc::clone(clock),
-            counters: Arc::clone(counters),
-            key,
-            clients: config.clients.clone(),
-        })
-    }
-}
-
 /// The runtime of everything that goes out.
 fn engine_runtime() -> Result<Runtime, StartError> {
     tokio::runtime::Builder::new_multi_thread()
@@ -256,13 +179,13 @@ struct EngineTask {
 fn start_engine(
     config: &Config,
     routes: Routes,
-    api: &Arc<Api>,
+    outward: &Outward,
     inbox: &Arc<dyn Inbox>,
     clock: &Arc<dyn Clock>,
     counters: &Arc<Counters>,
     runtime: &Runtime,
 ) -> Result<EngineTask, StartError> {
-    let courier = Arc::new(ApiCourier(Arc::clone(api)));
+    let courier = Arc::new(ApiCourier(Arc::clone(&outward.api)));
     let engine = Engine::new(EngineParts {
         inbox: Arc::clone(inbox),
         courier,
@@ -274,7 +197,15 @@ fn start_engine(
     let engine = engine?;
     let replays = engine.replays();
     let (stop, stopped) = watch::channel(false);
-    let done = runtime.spawn(engine.run(stopped));
+    // Messages in hand are sent after the word to stop: a keeper renews until all of them are.
+    let (done_sending, all_sent) = watch::channel(false);
+    outward.look_after_tokens(&all_sent, runtime);
+    let done = runtime.spawn(async move {
+        let stopped = engine.run(stopped).await;
+        // The keepers may have ended by themselves.
+        let _ = done_sending.send(true);
+        stopped
+    });
     Ok(EngineTask {
         replays,
         stop,
@@ -325,8 +256,9 @@ impl Server {
         let runtime = engine_runtime()?;
         let outward = Outward::new(&config, &clock, &counters)?;
         let admin = outward.admin_parts(&config, &clock, &counters, &runtime)?;
-        let api = &outward.api;
-        let engine = start_engine(&config, routes, api, &inbox, &clock, &counters, &runtime)?;
+        let engine = start_engine(
+            &config, routes, &outward, &inbox, &clock, &counters, &runtime,
+        )?;
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
                 inbox: Arc::clone(&inbox),

@@ -19,7 +19,7 @@ mod value;
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
 pub use raw::{Fault, Faults, Origin};
-pub use token::TokenService;
+pub use token::{TokenService, TokenSettings, TokenStoreKind};
 
 use crate::secret::AdminKey;
 
@@ -116,6 +116,8 @@ pub struct Config {
     pub clients: Vec<crate::http::client::Client>,
     /// The origins of pages that are signed for the JS-SDK.
     pub js_origins: Vec<crate::api::jssdk::Origin>,
+    /// Where access tokens are kept, and which endpoint gives them.
+    pub token: TokenSettings,
     /// What is logged.
     pub log_filter: String,
     /// How it looks.

@@ -126,6 +126,7 @@ fn probe() -> Call {
     Call {
         path: PROBE_PATH,
         access_token: None,
+        credentials: None,
         json: None,
         repeat: Repeat::Harmless,
         timeout: PROBE_TIMEOUT,

@@ -72,6 +72,10 @@ secret_text! {
     ClientKey
 }
 secret_text! {
+    /// The address of a server that keeps tokens, with the user and the password in it.
+    StoreAddress
+}
+secret_text! {
     /// A jsapi_ticket or api_ticket (wx_card), with which pages are signed for the JS-SDK.
     JsTicket
 }

@@ -19,8 +19,14 @@ use crate::secret::VerifyTicket;
 
 pub mod embedded;
 pub mod memory;
+pub mod memory_tokens;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod seen;
 mod ticket;
+pub mod tokens;
 
 pub use ticket::{Desk, Pickup, Ticket};
 

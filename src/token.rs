@@ -1,23 +1,33 @@
-//! One access token for each account, asked for as rarely as possible.
+//! One access token for each account, asked for as rarely as possible, whoever needs it.
 //!
-//! The platform's *stable* endpoint is used: while a token is valid it gives the same one again, so
-//! asking twice harms nobody, and a new one only when less than five minutes are left; for five
-//! minutes both are accepted. So a token is served while it is renewed, and nobody waits for a
-//! renewal who need not.
+//! A token is served from memory while it lives; the store says what the other processes have; the
+//! platform is asked by one process at a time, which has the store's right to. Nobody waits for a
+//! renewal who need not:
+//!
+//! - The *stable* endpoint gives the same token again while that is valid, and a new one only when less
+//!   than five minutes are left; for five minutes both are accepted. So a token is served while it is
+//!   renewed.
+//! - A copy in memory is compared with the store after a minute at most, beside its use.
+//! - A store that is away says nothing about the token: the one in hand is used until its end. Without
+//!   the store each process asks the stable endpoint alone, which gives all of them the same token; the
+//!   plain endpoint is asked only by the process that asked it last.
+//! - An answer that comes after the right has ended is never stored. The plain endpoint is then asked
+//!   once more under a new right, because the late answer may be the platform's newest token.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::id::AppId;
-use crate::metric::{Counter, Counters};
+use crate::metric::Counters;
 use crate::platform::Platform;
 use crate::platform::error::ErrorCode;
 use crate::secret::{AccessToken, AppSecret};
+use crate::store::tokens::{Note, TokenKey, Tokens, TokensError};
 
 mod budget;
 pub mod central;
@@ -25,26 +35,28 @@ mod error;
 pub(crate) mod flight;
 mod lifetime;
 pub mod remote;
+mod renewal;
 mod request;
 mod source;
 mod state;
 mod suspect;
 
 pub use self::error::TokenError;
-pub use self::lifetime::{MINIMUM_REMAINDER, RENEWAL_WINDOW};
-use self::request::Minted;
+pub use self::lifetime::{
+    ALARM_REMAINDER, HEARTBEAT, LONGEST_LOOK, MINIMUM_REMAINDER, RENEWAL_WINDOW,
+};
+pub use self::renewal::{ASK_LIMIT, RIGHT_LASTING, STORE_LIMIT};
+use self::renewal::{Shared, within};
+pub use self::request::Endpoint;
 pub use self::source::TokenSource;
-use self::state::{Need, State};
+use self::state::{Need, State, Wish};
 pub use self::suspect::Suspect;
 
 /// How long an answer that gave the same token again counts as proof that it is the current one.
 pub const CONFIRMED_FOR: Duration = Duration::from_secs(30);
 
-/// Tries of one renewal while the platform is busy or cannot be reached.
-const TRIES: u32 = 3;
-
-/// The pause before the second try; twice as long before each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// A token that the platform gave within this time is not asked for again by [`Keeper::refresh`].
+pub const FRESH_FOR: Duration = Duration::from_secs(5);
 
 /// What renewals wait for: an outcome that all who wait share.
 type Outcome = Result<Lease, TokenError>;
@@ -54,7 +66,7 @@ type Outcome = Result<Lease, TokenError>;
 pub struct Lease {
     /// The token.
     pub token: AccessToken,
-    /// Grows by one with every other token; the same token again keeps its generation.
+    /// Grows with every other token, in all processes alike; the same token again keeps its generation.
     pub generation: u64,
     /// What was left of its life when the lease was given, counted by the clock that never jumps.
     pub remaining: Duration,
@@ -67,6 +79,10 @@ pub struct KeeperParts {
     pub account: AppId,
     /// Its AppSecret.
     pub secret: AppSecret,
+    /// Which of the platform's endpoints is asked.
+    pub endpoint: Endpoint,
+    /// What all processes of the account share.
+    pub store: Arc<dyn Tokens>,
     /// The platform.
     pub platform: Arc<Platform>,
     /// The clock.
@@ -75,34 +91,45 @@ pub struct KeeperParts {
     pub counters: Arc<Counters>,
 }
 
-/// Keeps one account's access token, in memory.
+/// What is known about an account's token, without the token.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The token's generation.
+    pub generation: u64,
+    /// When it was first asked for.
+    pub obtained_at: Timestamp,
+    /// When the platform last gave it.
+    pub confirmed_at: Timestamp,
+    /// The process that asked for it.
+    pub obtained_by: String,
+    /// What is left of its life; zero when it is not used any more.
+    pub remaining: Duration,
+    /// Why the last renewal failed, if none went well since.
+    pub failure: Option<TokenError>,
+    /// Whether the store did not answer the last time.
+    pub store_is_away: bool,
+}
+
+/// Keeps one account's access token.
 pub struct Keeper {
     shared: Arc<Shared>,
     /// The renewal under way; dropping the keeper ends it.
     renewals: Mutex<JoinSet<()>>,
 }
 
-struct Shared {
-    parts: KeeperParts,
-    state: Mutex<State>,
-}
-
 impl fmt::Debug for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keeper")
-            .field("account", &self.shared.parts.account)
+            .field("account", self.account())
             .finish_non_exhaustive()
     }
 }
 
 impl Keeper {
-    /// A keeper without a token. Asks for one when it is first needed.
+    /// A keeper that looks into the store, and asks the platform, when a token is first needed.
     pub fn new(parts: KeeperParts) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                parts,
-                state: Mutex::new(State::default()),
-            }),
+            shared: Arc::new(Shared::new(parts)),
             renewals: Mutex::new(JoinSet::new()),
         }
     }
@@ -112,8 +139,8 @@ impl Keeper {
         &self.shared.parts.account
     }
 
-    /// A token that may be used now. Waits only when there is none; a token that is soon to end is
-    /// renewed in the background. However many callers there are, the platform is asked once.
+    /// A token that may be used now. Waits only when there is none in hand; a token that is soon to
+    /// end is renewed in the background. However many callers there are, the platform is asked once.
     ///
     /// Must be called within a tokio runtime.
     ///
@@ -122,18 +149,22 @@ impl Keeper {
     pub async fn token(&self) -> Result<Lease, TokenError> {
         let waiting = {
             let mut state = self.shared.state();
-            let need = state.need(self.shared.now());
-            match need {
+            match state.need(self.shared.now()) {
                 Need::Nothing(lease) => return Ok(lease),
-                Need::Renewal(lease) => {
-                    // A refusal to start is no matter here: the old token still serves.
-                    drop(self.renewal(&mut state));
+                Need::Beside(lease, wish) => {
+                    // A refusal to start is no matter here: the token in hand still serves.
+                    drop(self.renewal(&mut state, wish));
                     return Ok(lease);
                 }
-                Need::Token => self.renewal(&mut state)?,
+                Need::Token => self.renewal(&mut state, Wish::Use)?,
             }
         };
         outcome_of(waiting).await
+    }
+
+    /// The token in hand, if it may be used. Asks nobody.
+    pub fn held(&self) -> Option<Lease> {
+        self.shared.state().lease(self.shared.now().monotonic)
     }
 
     /// Tells that the platform refused a token, and returns the one to use instead.
@@ -152,11 +183,6 @@ impl Keeper {
         self.report(&Suspect::Token(failed.clone()), code).await
     }
 
-    /// The token in hand, if it may be used. Asks nobody.
-    pub fn held(&self) -> Option<Lease> {
-        self.shared.state().held(self.shared.now().monotonic)
-    }
-
     /// As [`Keeper::report_bad`], for one who names the token by its digest or its generation.
     ///
     /// # Errors
@@ -165,33 +191,150 @@ impl Keeper {
         if !code.refuses_the_token() {
             return self.token().await;
         }
-        let waiting = {
+        let wish = Wish::Replace(failed.clone());
+        let (is_for_another, waiting) = {
             let mut state = self.shared.state();
-            match state.judge(failed, self.shared.now().monotonic) {
+            match state.fulfilled(&wish, self.shared.now()) {
                 Some(current) => return Ok(current),
-                None => self.renewal(&mut state)?,
+                None => (
+                    state.renewal_under_way().is_some(),
+                    self.renewal(&mut state, wish.clone())?,
+                ),
             }
         };
         tracing::info!(account = %self.account(), error_code = code.0,
             "The platform refused the access token; asking for it again.");
+        let lease = outcome_of(waiting).await?;
+        if !is_for_another || !failed.is(&lease) {
+            return Ok(lease);
+        }
+        // The renewal that was under way knew nothing of this report.
+        let waiting = {
+            let mut state = self.shared.state();
+            match state.fulfilled(&wish, self.shared.now()) {
+                Some(current) => return Ok(current),
+                None => self.renewal(&mut state, wish)?,
+            }
+        };
         outcome_of(waiting).await
     }
 
+    /// Asks the platform once, unless it gave the token a moment ago. Forces nothing: while the stable
+    /// endpoint finds its token good, the same one comes back.
+    ///
+    /// # Errors
+    /// [`TokenError`] when no token can be had now.
+    pub async fn refresh(&self) -> Result<Lease, TokenError> {
+        let waiting = {
+            let mut state = self.shared.state();
+            self.renewal(&mut state, Wish::Confirm(FRESH_FOR))?
+        };
+        outcome_of(waiting).await
+    }
+
+    /// What is known about the token; `None` before the first one.
+    pub fn status(&self) -> Option<Status> {
+        let state = self.shared.state();
+        let record = state.record()?;
+        let lease = state.lease(self.shared.now().monotonic);
+        Some(Status {
+            generation: record.generation,
+            obtained_at: record.obtained_at,
+            confirmed_at: record.confirmed_at,
+            obtained_by: record.obtained_by.clone(),
+            remaining: lease.map_or(Duration::ZERO, |lease| lease.remaining),
+            failure: state.last_failure().cloned(),
+            store_is_away: state.store_is_away,
+        })
+    }
+
+    /// Writes down who did what to this account's token, for [`Keeper::notes`]. Never a token.
+    ///
+    /// # Errors
+    /// [`TokensError`].
+    pub async fn note(&self, who: &str, what: &str) -> Result<(), TokensError> {
+        let note = Note {
+            at: self.shared.parts.clock.now(),
+            who: who.to_owned(),
+            what: what.to_owned(),
+        };
+        within(self.shared.parts.store.note(self.key(), note)).await
+    }
+
+    /// Who did what to this account's token, in the order in which it was written down.
+    ///
+    /// # Errors
+    /// [`TokensError`].
+    pub async fn notes(&self) -> Result<Vec<Note>, TokensError> {
+        within(self.shared.parts.store.notes(self.key())).await
+    }
+
+    fn key(&self) -> &TokenKey {
+        &self.shared.key
+    }
+
+    /// Looks after the token until it is told to stop: compares with the store, renews in time, and
+    /// sees once an hour that the platform answers. Gets no first token: that is left to the first
+    /// need. One of all processes asks; the others find what it brought.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let pause = self.shared.state().pause(self.shared.now());
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                // Without anybody to say stop, there is nobody to work for.
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            tokio::select! {
+                () = self.look_after() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    async fn look_after(&self) {
+        let now = self.shared.now();
+        let waiting = {
+            let mut state = self.shared.state();
+            if state.record().is_none() {
+                return;
+            }
+            let wish = state.due(now);
+            self.renewal(&mut state, wish)
+        };
+        if let Ok(waiting) = waiting {
+            // Its failures are told where they happen.
+            drop(outcome_of(waiting).await);
+        }
+        if let Some(remaining) = self.shared.state().alarm(now.monotonic) {
+            tracing::error!(account = %self.account(), remaining_seconds = remaining.as_secs(),
+                "The access token nears its end, and the platform has given no other one.");
+        }
+    }
+
     /// The renewal under way, or a new one if one may be started now.
-    fn renewal(&self, state: &mut State) -> Result<watch::Receiver<Option<Outcome>>, TokenError> {
+    fn renewal(
+        &self,
+        state: &mut State,
+        wish: Wish,
+    ) -> Result<watch::Receiver<Option<Outcome>>, TokenError> {
         if let Some(under_way) = state.renewal_under_way() {
             return Ok(under_way);
         }
-        state.may_ask(self.shared.now().monotonic)?;
+        state.may_begin(self.shared.now().monotonic)?;
         let (done, waiting) = watch::channel(None);
         state.renewal = Some(waiting.clone());
         let shared = Arc::clone(&self.shared);
         let mut renewals = self.renewals.lock().unwrap_or_else(|e| e.into_inner());
         while renewals.try_join_next().is_some() {}
         renewals.spawn(async move {
-            let outcome = shared.renew().await;
+            let (outcome, note) = shared.renew(wish).await;
+            shared.state().renewal = None;
             // Nobody waiting is no matter: the state holds the outcome.
             let _ = done.send(Some(outcome));
+            if let Some(note) = note {
+                // For people: not worth another try.
+                drop(within(shared.parts.store.note(&shared.key, note)).await);
+            }
         });
         Ok(waiting)
     }
@@ -212,67 +355,4 @@ struct Now {
     monotonic: Duration,
     /// Milliseconds since 1970: it goes on while a virtual machine sleeps.
     wall_ms: i64,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
-    }
-
-    fn now(&self) -> Now {
-        Now {
-            monotonic: self.parts.clock.monotonic(),
-            wall_ms: self.parts.clock.now().milliseconds(),
-        }
-    }
-
-    async fn renew(&self) -> Outcome {
-        // A lifetime counts from before the question: the answer may have taken its time.
-        let mut asked = self.now();
-        let mut pause = FIRST_PAUSE;
-        let mut minted = self.ask().await;
-        for _ in 1..TRIES {
-            match &minted {
-                Err(error) if error.is_passing() => {}
-                _ => break,
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-            asked = self.now();
-            minted = self.ask().await;
-        }
-        self.settle(minted, asked)
-    }
-
-    async fn ask(&self) -> Result<Minted, TokenError> {
-        let parts = &self.parts;
-        parts.counters.add(Counter::TokensRequested);
-        request::ask(&parts.platform, &parts.account, &parts.secret).await
-    }
-
-    /// Keeps what came, and says once what happened.
-    fn settle(&self, minted: Result<Minted, TokenError>, asked: Now) -> Outcome {
-        let account = &self.parts.account;
-        let now = self.now().monotonic;
-        let mut state = self.state();
-        state.renewal = None;
-        match minted {
-            Ok(minted) => {
-                let seconds = minted.lifetime.as_secs();
-                let (lease, is_new) = state.hold(minted, asked, now);
-                drop(state);
-                tracing::info!(account = %account, generation = lease.generation, is_new,
-                    expires_in_seconds = seconds, "The platform gave an access token.");
-                Ok(lease)
-            }
-            Err(error) => {
-                let pause = state.fail(error.clone(), now);
-                let serving = state.is_holding(now);
-                drop(state);
-                tracing::error!(account = %account, error = %error, retry_in_ms = pause.as_millis(),
-                    serving_the_old_token = serving, "No access token was given.");
-                Err(error)
-            }
-        }
-    }
 }

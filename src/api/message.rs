@@ -14,6 +14,7 @@ pub(super) fn send(message: Bytes, settings: &Settings) -> Call {
     Call {
         path: SEND_PATH,
         access_token: None,
+        credentials: None,
         json: Some(message),
         repeat: Repeat::Harmful,
         timeout: settings.timeout,

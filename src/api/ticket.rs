@@ -207,6 +207,7 @@ impl Api {
         let call = Call {
             path: kind.path(),
             access_token: None,
+            credentials: None,
             json: None,
             repeat: Repeat::Harmless,
             timeout: self.settings.timeout,

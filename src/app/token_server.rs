@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use super::{Exit, Outward, Signals, StartError, engine_runtime, system};
 use crate::clock::{Clock, SystemClock};
@@ -19,6 +20,8 @@ use crate::metric::Counters;
 pub struct TokenServer {
     admin: Arc<Admin>,
     running: RunningAdmin,
+    /// Ends the keepers' own work, by its word or its end.
+    stop_keepers: watch::Sender<bool>,
     admin_address: SocketAddr,
     runtime: Runtime,
 }
@@ -48,6 +51,8 @@ impl TokenServer {
         let parts = outward.admin_parts(config, &clock, &counters, &runtime)?;
         let admin = Arc::new(Admin::new(parts));
         let running = listener.serve(Arc::clone(&admin))?;
+        let (stop_keepers, stopped) = watch::channel(false);
+        outward.look_after_tokens(&stopped, &runtime);
         tracing::info!(
             admin_listen = %admin_address,
             accounts = outward.sources.len(),
@@ -57,6 +62,7 @@ impl TokenServer {
         Ok(Self {
             admin,
             running,
+            stop_keepers,
             admin_address,
             runtime,
         })
@@ -75,6 +81,7 @@ impl TokenServer {
         let Self {
             admin,
             mut running,
+            stop_keepers,
             runtime,
             ..
         } = self;
@@ -83,10 +90,13 @@ impl TokenServer {
             let signal = signals.next().await;
             tracing::info!(signal, "Stopping: what is in hand is answered.");
             admin.stopping();
-            tokio::select! {
-                () = running.stop() => Ok(Exit::Clean),
-                _ = signals.next() => Ok(Exit::SecondSignal),
-            }
+            let exit = tokio::select! {
+                () = running.stop() => Exit::Clean,
+                _ = signals.next() => Exit::SecondSignal,
+            };
+            // Whoever is answered may need a renewal, so the keepers end last. They may have already.
+            let _ = stop_keepers.send(true);
+            Ok(exit)
         })
     }
 

@@ -22,7 +22,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     let store = store(reader);
     let dispatch = dispatch(reader);
     let api = api(reader);
-    let token_store = reader.text("token.store", token_store);
+    let tokens = token::settings(reader);
     let log_filter = reader.text("log.filter", |text| Ok(text.to_owned()));
     let log_format = reader.text("log.format", log_format);
     let components = component::read_all(reader);
@@ -45,7 +45,6 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
             "make it longer, or the window shorter",
         );
     }
-    token_store?;
     let (hosts, mut transport, api) = api?;
     if let Some(Some(service)) = &token_service {
         let is_https = service.url.to_string().starts_with("https://");
@@ -64,6 +63,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         token_service: token_service?,
         clients: clients?,
         js_origins: js_origins?,
+        token: tokens?,
         log_filter: log_filter?,
         log_format: log_format?,
         accounts: BTreeMap::from_iter(accounts?),
@@ -260,16 +260,6 @@ fn store_kind(text: &str) -> Result<StoreKind, Problem> {
         _ => Err(Problem::new(
             "is not a store",
             "use \"embedded\" or \"memory\"",
-        )),
-    }
-}
-
-fn token_store(text: &str) -> Result<(), Problem> {
-    match text.trim() {
-        "memory" => Ok(()),
-        _ => Err(Problem::new(
-            "is not a token store of this version",
-            "use \"memory\": after a start the platform is asked once",
         )),
     }
 }

@@ -237,3 +237,61 @@ fn clients_have_keys_of_their_own_rights_and_accounts() {
     )));
     insta::assert_snapshot!(twice.to_string());
 }
+
+#[test]
+fn tokens_are_kept_in_the_data_directory_unless_another_store_is_named() {
+    let stores = [
+        (None, "Embedded"),
+        (Some("embedded"), "Embedded"),
+        (Some("memory"), "Memory"),
+        #[cfg(feature = "redis")]
+        (
+            Some("redis://:hunter2@10.0.0.5:6379/0"),
+            "Redis(StoreAddress(32 bytes, redacted))",
+        ),
+        #[cfg(feature = "redis")]
+        (
+            Some("rediss://10.0.0.5"),
+            "Redis(StoreAddress(17 bytes, redacted))",
+        ),
+        #[cfg(feature = "mysql")]
+        (
+            Some("mysql://wx:hunter2@10.0.0.5/wx"),
+            "Mysql(StoreAddress(30 bytes, redacted))",
+        ),
+    ];
+    for (written, expected) in stores {
+        let pairs = written.map(|store| ("WXHOOK_TOKEN_STORE", store));
+        let config = loaded(&with_account(pairs.as_slice()));
+        assert_eq!(format!("{:?}", config.token.store), expected, "{written:?}");
+    }
+}
+
+#[test]
+fn a_wrong_token_store_is_named_without_its_password() {
+    let stores = [
+        ("postgres://wx:hunter2@10.0.0.5/wx", "is not a token store"),
+        #[cfg(feature = "redis")]
+        (
+            "redis://:hunter2@10.0.0.5:port",
+            "is not of the form redis://",
+        ),
+        #[cfg(not(feature = "redis"))]
+        (
+            "redis://:hunter2@10.0.0.5",
+            "build it with --features redis",
+        ),
+        #[cfg(feature = "mysql")]
+        ("mysql://wx:hunter2@10.0.0.5", "is not of the form mysql://"),
+        #[cfg(not(feature = "mysql"))]
+        (
+            "mysql://wx:hunter2@10.0.0.5/wx",
+            "build it with --features mysql",
+        ),
+    ];
+    for (written, expected) in stores {
+        let found = faults(&with_account(&[("WXHOOK_TOKEN_STORE", written)])).to_string();
+        assert!(found.contains(expected), "{written}: {found}");
+        assert!(!found.contains("hunter2"), "{written}: {found}");
+    }
+}

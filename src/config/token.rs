@@ -1,4 +1,4 @@
-//! Where tokens come from, who may have them, and which pages are signed.
+//! Where tokens come from and are kept, who may have them, and which pages are signed.
 
 use super::account::{AccountSettings, check_name};
 use super::raw::Reader;
@@ -8,6 +8,13 @@ use crate::http::client::{Client, Right};
 use crate::id::AppId;
 use crate::platform::hosts::ApiHost;
 use crate::secret::ClientKey;
+#[cfg(any(feature = "redis", feature = "mysql"))]
+use crate::secret::StoreAddress;
+#[cfg(feature = "mysql")]
+use crate::store::mysql::MysqlTokens;
+#[cfg(feature = "redis")]
+use crate::store::redis::RedisTokens;
+use crate::token::Endpoint;
 
 /// A central token service to ask, instead of the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +25,106 @@ pub struct TokenService {
     pub key: ClientKey,
 }
 
+/// Where access tokens are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenStoreKind {
+    /// In the data directory.
+    Embedded,
+    /// In memory: the platform is asked once after each start.
+    Memory,
+    /// In Redis, for all processes that have its address.
+    #[cfg(feature = "redis")]
+    Redis(StoreAddress),
+    /// In MySQL or MariaDB, for all processes that have its address.
+    #[cfg(feature = "mysql")]
+    Mysql(StoreAddress),
+}
+
+/// What `[token]` says of this server's own keepers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenSettings {
+    /// Where access tokens are kept.
+    pub store: TokenStoreKind,
+    /// Which of the platform's endpoints gives them.
+    pub endpoint: Endpoint,
+}
+
 const CLIENT_KEYS: [&str; 3] = ["key", "rights", "accounts"];
+
+/// Reads `token.store` and `token.endpoint`.
+pub(super) fn settings(reader: &mut Reader) -> Option<TokenSettings> {
+    // An address has a password in it.
+    let store = reader.secret("token.store", store);
+    if matches!(store, Some(None)) {
+        reader.fault("token.store", "is empty", STORES);
+    }
+    let endpoint = reader.text("token.endpoint", endpoint);
+    Some(TokenSettings {
+        store: store??,
+        endpoint: endpoint?,
+    })
+}
+
+const STORES: &str =
+    "use \"embedded\", \"memory\", or the address of a server: redis://…, rediss://… or mysql://…";
+
+fn store(text: &str) -> Result<TokenStoreKind, Problem> {
+    match text {
+        "embedded" => Ok(TokenStoreKind::Embedded),
+        "memory" => Ok(TokenStoreKind::Memory),
+        address if address.starts_with("redis://") || address.starts_with("rediss://") => {
+            redis(address)
+        }
+        address if address.starts_with("mysql://") => mysql(address),
+        _ => Err(Problem::new("is not a token store", STORES)),
+    }
+}
+
+#[cfg(any(feature = "redis", feature = "mysql"))]
+fn wrong_address(error: impl std::error::Error) -> Problem {
+    let remedy = "mend it; write what has a meaning in addresses as %XX in a password";
+    Problem::new(error.to_string(), remedy)
+}
+
+#[cfg(feature = "redis")]
+fn redis(address: &str) -> Result<TokenStoreKind, Problem> {
+    RedisTokens::open(address).map_err(wrong_address)?;
+    Ok(TokenStoreKind::Redis(StoreAddress::new(address)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_address: &str) -> Result<TokenStoreKind, Problem> {
+    Err(Problem::new(
+        "names a Redis server, and this wxhook was built without Redis",
+        "build it with --features redis, or use \"embedded\"",
+    ))
+}
+
+#[cfg(feature = "mysql")]
+fn mysql(address: &str) -> Result<TokenStoreKind, Problem> {
+    MysqlTokens::open(address).map_err(wrong_address)?;
+    Ok(TokenStoreKind::Mysql(StoreAddress::new(address)))
+}
+
+#[cfg(not(feature = "mysql"))]
+fn mysql(_address: &str) -> Result<TokenStoreKind, Problem> {
+    Err(Problem::new(
+        "names a MySQL server, and this wxhook was built without MySQL",
+        "build it with --features mysql, or use \"embedded\"",
+    ))
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, Problem> {
+    match text.trim() {
+        "stable" => Ok(Endpoint::Stable),
+        "plain" => Ok(Endpoint::Plain),
+        _ => Err(Problem::new(
+            "is not a token endpoint",
+            "use \"stable\", or \"plain\" if no other system asks that endpoint for this account",
+        )),
+    }
+}
 
 /// Reads `token.source` and `token.client_key`: both, or neither.
 pub(super) fn service(reader: &mut Reader) -> Option<Option<TokenService>> {

@@ -7,11 +7,12 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{BoxStream, StreamExt};
 use serde_json::Value;
 
+use crate::id::AppId;
 use crate::platform::decode::{Decoded, decode};
 use crate::platform::error::ErrorCode;
 use crate::platform::hosts::ApiHost;
 use crate::platform::scrub;
-use crate::secret::AccessToken;
+use crate::secret::{AccessToken, AppSecret};
 use crate::transport::{Body, Method, Request, Transport, TransportError};
 
 /// Bytes of the longest JSON answer that is read.
@@ -41,6 +42,8 @@ pub struct Call {
     pub path: &'static str,
     /// The access token that rides in the query.
     pub access_token: Option<AccessToken>,
+    /// The credentials that ride in the query, as only the plain token endpoint wants them.
+    pub credentials: Option<(AppId, AppSecret)>,
     /// The JSON body; without one the call is a `GET`.
     pub json: Option<Bytes>,
     /// Whether it may be repeated.
@@ -191,6 +194,12 @@ impl Call {
             url.push_str("access_token=");
             push_encoded(&mut url, token.expose());
         }
+        if let Some((account, secret)) = &self.credentials {
+            url.push_str("?grant_type=client_credential&appid=");
+            push_encoded(&mut url, account.as_str());
+            url.push_str("&secret=");
+            push_encoded(&mut url, secret.expose());
+        }
         let (method, content_type, body) = match &self.json {
             Some(json) => (Method::Post, Some(JSON), Body::Bytes(json.clone())),
             None => (Method::Get, None, Body::Empty),
@@ -261,7 +270,8 @@ async fn read_whole(
 
 /// A code counts whatever the status is; success needs a status that says so too.
 fn judge(status: u16, body: &[u8], call: &Call) -> Result<Answer, ExchangeError> {
-    let secret = call.access_token.as_ref().map(AccessToken::expose);
+    let token = call.access_token.as_ref().map(AccessToken::expose);
+    let secret = token.or(call.credentials.as_ref().map(|(_, secret)| secret.expose()));
     let excerpt = || scrub::excerpt(body, secret);
     match decode(body) {
         Decoded::Object {
@@ -290,6 +300,7 @@ mod tests {
         Call {
             path: "/cgi-bin/message/custom/send",
             access_token: Some(AccessToken::new(token)),
+            credentials: None,
             json: Some(Bytes::from_static(b"{}")),
             repeat: Repeat::Harmful,
             timeout: CALL_TIMEOUT,

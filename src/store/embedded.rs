@@ -48,6 +48,7 @@ mod recent;
 mod reserve;
 mod schema;
 mod settings;
+mod tokens;
 mod upkeep;
 mod view;
 mod writer;
@@ -57,6 +58,7 @@ mod tests;
 
 pub use error::OpenError;
 pub use settings::{DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings};
+pub use tokens::EmbeddedTokens;
 pub use view::View;
 
 /// Changes of the engine that may wait in the writer's queue.

@@ -3,41 +3,80 @@
 
 use std::time::Duration;
 
-/// Questions that may follow each other at once.
-pub(super) const BURST: u32 = 10;
+use crate::store::tokens::TokenKind;
 
-/// One more question may be asked each second: far below the platform's 10,000 a minute.
-pub(super) const REFILL: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A bucket of questions.
+/// How often one endpoint is asked at most, by one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Budget {
-    level: u32,
-    refilled_at: Duration,
+pub(super) struct Limits {
+    /// Questions that may follow each other at once.
+    pub(super) burst: u32,
+    /// The time in which one more question may be asked.
+    pub(super) refill: Duration,
+    /// Questions within 24 hours.
+    pub(super) a_day: u32,
 }
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            level: BURST,
-            refilled_at: Duration::ZERO,
+impl Limits {
+    /// Far below what the platform allows: of the stable endpoint 10,000 a minute and 500,000 a day,
+    /// of the plain one 2,000 a day, each of which ends another token's life.
+    pub(super) const fn of(kind: TokenKind) -> Self {
+        match kind {
+            TokenKind::Plain => Self {
+                burst: 3,
+                refill: Duration::from_secs(10),
+                a_day: 200,
+            },
+            TokenKind::Stable | TokenKind::JsapiTicket | TokenKind::CardTicket => Self {
+                burst: 10,
+                refill: Duration::from_secs(1),
+                a_day: 5_000,
+            },
         }
     }
 }
 
+/// A bucket of questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Budget {
+    limits: Limits,
+    level: u32,
+    refilled_at: Duration,
+    day_began: Duration,
+    asked_today: u32,
+}
+
 impl Budget {
+    /// A full one.
+    pub(super) const fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            level: limits.burst,
+            refilled_at: Duration::ZERO,
+            day_began: Duration::ZERO,
+            asked_today: 0,
+        }
+    }
+
     /// Takes one question out, if there is one.
     pub(super) fn take(&mut self, now: Duration) -> bool {
-        let gained = now.saturating_sub(self.refilled_at).as_secs() / REFILL.as_secs();
+        let refill = self.limits.refill.as_secs();
+        let gained = now.saturating_sub(self.refilled_at).as_secs() / refill;
         if gained > 0 {
             let gained = u32::try_from(gained).unwrap_or(u32::MAX);
-            self.level = self.level.saturating_add(gained).min(BURST);
+            self.level = self.level.saturating_add(gained).min(self.limits.burst);
             self.refilled_at = now;
         }
-        if self.level == 0 {
+        if now.saturating_sub(self.day_began) >= DAY {
+            self.day_began = now;
+            self.asked_today = 0;
+        }
+        if self.level == 0 || self.asked_today >= self.limits.a_day {
             return false;
         }
         self.level -= 1;
+        self.asked_today += 1;
         true
     }
 }
@@ -50,23 +89,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_more_than_the_burst_and_one_a_second(pauses_ms in proptest::collection::vec(0u64..3000, 1..200)) {
-            let mut budget = Budget::default();
-            let mut now = Duration::ZERO;
-            let mut taken = 0u64;
-            for pause in pauses_ms {
-                now += Duration::from_millis(pause);
-                taken += u64::from(budget.take(now));
-                prop_assert!(taken <= u64::from(BURST) + now.as_secs());
+        fn never_more_than_the_limits_say(pauses_ms in proptest::collection::vec(0u64..30_000, 1..300)) {
+            for kind in [TokenKind::Stable, TokenKind::Plain] {
+                let limits = Limits::of(kind);
+                let mut budget = Budget::new(limits);
+                let mut now = Duration::ZERO;
+                let mut taken = 0u64;
+                for pause in &pauses_ms {
+                    now += Duration::from_millis(*pause);
+                    taken += u64::from(budget.take(now));
+                    let most = u64::from(limits.burst) + now.as_secs() / limits.refill.as_secs();
+                    prop_assert!(taken <= most);
+                }
             }
         }
 
         #[test]
-        fn one_question_a_second_is_always_allowed(count in 1u64..100) {
-            let mut budget = Budget::default();
-            for second in 0..count {
-                prop_assert!(budget.take(Duration::from_secs(second)));
+        fn one_question_each_refill_is_allowed_until_the_day_is_full(count in 1u32..400) {
+            let limits = Limits::of(TokenKind::Plain);
+            let mut budget = Budget::new(limits);
+            for turn in 0..count {
+                prop_assert_eq!(budget.take(limits.refill * turn), turn < limits.a_day);
             }
+            prop_assert!(budget.take(DAY));
         }
     }
 }

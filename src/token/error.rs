@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::platform::decode::seen_address;
 use crate::platform::error::{Class, ErrorCode};
 use crate::platform::exchange::ExchangeError;
+use crate::store::tokens::TokensError;
+use crate::transport::TransportError;
 
 /// Why there is no access token. All who waited for one renewal get the same one.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -57,6 +59,16 @@ pub enum TokenError {
          this account's tokens, or for a stand-in that gives them too short a life"
     )]
     TooOften,
+    /// Another process has asked the platform, and its answer is not there yet.
+    #[error("no access token yet: another process is asking for it")]
+    AskedElsewhere,
+    /// There is no token in hand, and without the store it is not known whether another process has
+    /// one. Only with the plain endpoint, where asking would end that one's life.
+    #[error("no access token: {source}; the plain token endpoint is not asked without it")]
+    Store {
+        /// What the store met.
+        source: TokensError,
+    },
     /// The renewal was stopped: the server stops.
     #[error("no access token: the renewal was stopped")]
     Interrupted,
@@ -76,6 +88,13 @@ impl TokenError {
                 source: Arc::new(error),
             },
         }
+    }
+
+    /// The error for a question that took longer than this.
+    pub(super) fn out_of_time(limit: Duration) -> Self {
+        let limit_seconds = limit.as_secs();
+        let error = TransportError::TimedOut { limit_seconds };
+        Self::from_exchange(ExchangeError::Transport(error))
     }
 
     /// The platform's code, when it refused.

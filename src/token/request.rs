@@ -1,4 +1,4 @@
-//! The question to the stable token endpoint, and what makes an answer good.
+//! The question to a token endpoint, and what makes an answer good.
 
 use std::time::Duration;
 
@@ -9,12 +9,19 @@ use crate::id::AppId;
 use crate::platform::Platform;
 use crate::platform::exchange::{CALL_TIMEOUT, Call, Repeat};
 use crate::secret::{AccessToken, AppSecret};
+use crate::store::tokens::TokenKind;
 use crate::token::TokenError;
 
-/// The endpoint. It gives the same token again while that is valid, so the question may be repeated.
+/// The stable endpoint. It gives the same token again while that is valid, so the question may be
+/// repeated.
 ///
 /// Source: the official page "获取稳定版接口调用凭据", read 2026-11.
-const PATH: &str = "/cgi-bin/stable_token";
+const STABLE_PATH: &str = "/cgi-bin/stable_token";
+
+/// The plain endpoint. Every question ends the life of the last token, five minutes later.
+///
+/// Source: the official page "获取接口调用凭据", read 2026-11.
+const PLAIN_PATH: &str = "/cgi-bin/token";
 
 /// Seconds beyond which an `expires_in` is not believed. Today's tokens live two hours.
 const LONGEST_LIFE_SECONDS: u64 = 86_400;
@@ -28,30 +35,71 @@ pub(super) struct Minted {
     pub(super) lifetime: Duration,
 }
 
+/// Which of the platform's token endpoints is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Endpoint {
+    /// `/cgi-bin/stable_token`, which several systems of one account may ask.
+    #[default]
+    Stable,
+    /// `/cgi-bin/token`, for accounts whose other systems need it. Nobody else may ask it.
+    Plain,
+}
+
+impl Endpoint {
+    /// What its tokens are stored as.
+    pub(super) const fn kind(self) -> TokenKind {
+        match self {
+            Self::Stable => TokenKind::Stable,
+            Self::Plain => TokenKind::Plain,
+        }
+    }
+}
+
 /// Asks for the account's token. Never forces a new one: that would kill the token others may use.
 pub(super) async fn ask(
     platform: &Platform,
     account: &AppId,
     secret: &AppSecret,
+    endpoint: Endpoint,
 ) -> Result<Minted, TokenError> {
-    let body = json!({
-        "grant_type": "client_credential",
-        "appid": account.as_str(),
-        "secret": secret.expose(),
-        "force_refresh": false,
-    });
-    let call = Call {
-        path: PATH,
-        access_token: None,
-        json: Some(Bytes::from(body.to_string())),
-        repeat: Repeat::Harmless,
-        timeout: CALL_TIMEOUT,
+    let call = match endpoint {
+        Endpoint::Stable => stable(account, secret),
+        Endpoint::Plain => plain(account, secret),
     };
     let answer = platform
         .call(&call)
         .await
         .map_err(TokenError::from_exchange)?;
     read(&answer.value).map_err(|fault| TokenError::Answer { fault })
+}
+
+fn stable(account: &AppId, secret: &AppSecret) -> Call {
+    let body = json!({
+        "grant_type": "client_credential",
+        "appid": account.as_str(),
+        "secret": secret.expose(),
+        "force_refresh": false,
+    });
+    Call {
+        path: STABLE_PATH,
+        access_token: None,
+        credentials: None,
+        json: Some(Bytes::from(body.to_string())),
+        repeat: Repeat::Harmless,
+        timeout: CALL_TIMEOUT,
+    }
+}
+
+fn plain(account: &AppId, secret: &AppSecret) -> Call {
+    Call {
+        path: PLAIN_PATH,
+        access_token: None,
+        credentials: Some((account.clone(), secret.clone())),
+        json: None,
+        // A first question that arrives after a second one would end the second one's token.
+        repeat: Repeat::Harmful,
+        timeout: CALL_TIMEOUT,
+    }
 }
 
 /// Takes only a whole answer: a token without a life, or a life without a token, would be kept and

@@ -4,18 +4,36 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::token::budget::Budget;
-use crate::token::lifetime::Lifetime;
+use crate::clock::Timestamp;
+use crate::store::tokens::{NewToken, TokenKind, TokenRecord};
+use crate::token::budget::{Budget, Limits};
+use crate::token::lifetime::{ALARM_REMAINDER, HEARTBEAT, LAST_TURN, LONGEST_LOOK, Lifetime, Turn};
 use crate::token::request::Minted;
 use crate::token::{CONFIRMED_FOR, Lease, Now, Outcome, Suspect, TokenError};
 
+/// How often the store is looked at while there is no token and renewals are barred.
+const LOOK_WHILE_BARRED: Duration = Duration::from_secs(1);
+
+/// The shortest pause between two looks of the keeper's own task.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// A keeper's knowledge. Behind a lock that is never held while something is waited for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
+    kind: TokenKind,
     held: Option<Held>,
     failure: Option<Failure>,
-    generation: u64,
+    /// The newest generation that was ever seen.
+    newest: u64,
     budget: Budget,
+    /// When the store was last looked at.
+    looked_at: Option<Duration>,
+    /// The generation whose late renewal was told.
+    alarmed: u64,
+    /// Whether the store did not answer the last time.
+    pub(super) store_is_away: bool,
+    /// Where this process stands among those of the account.
+    pub(super) turn: Turn,
     /// The renewal under way.
     pub(super) renewal: Option<watch::Receiver<Option<Outcome>>>,
 }
@@ -23,11 +41,13 @@ pub(super) struct State {
 /// The token in hand.
 #[derive(Debug)]
 struct Held {
-    lease: Lease,
+    record: TokenRecord,
     lifetime: Lifetime,
-    asked: Now,
-    /// When the platform gave this same token once more.
-    confirmed_at: Option<Duration>,
+    /// When it came into this hand, and its age at that moment, counted from the question.
+    since: Now,
+    age_then: Duration,
+    /// Whether this process asked the platform for it.
+    is_own: bool,
 }
 
 /// The last renewal, when it failed.
@@ -43,47 +63,113 @@ struct Failure {
 pub(super) enum Need {
     /// This token serves.
     Nothing(Lease),
-    /// This token serves, and is to be renewed beside.
-    Renewal(Lease),
+    /// This token serves, and this is to be done beside.
+    Beside(Lease, Wish),
     /// There is none that serves.
     Token,
 }
 
+/// What a renewal is to bring about. Fulfilled by whatever another process did already.
+#[derive(Debug, Clone)]
+pub(super) enum Wish {
+    /// A token that may be used.
+    Use,
+    /// One that is not due to be renewed.
+    Renew,
+    /// One that the platform gave within this time.
+    Confirm(Duration),
+    /// One in place of this one, unless the platform insists on it.
+    Replace(Suspect),
+    /// One that was asked for after this moment.
+    Since(Timestamp),
+}
+
+impl Wish {
+    /// Why the platform is asked, for people.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Use => "no token was there",
+            Self::Renew => "the token was soon to end",
+            Self::Confirm(_) => "to see that the platform answers",
+            Self::Replace(_) => "the platform refused the token",
+            Self::Since(_) => "an answer had come too late to be stored",
+        }
+    }
+}
+
 impl State {
-    /// What a caller needs now.
-    pub(super) fn need(&self, now: Now) -> Need {
-        match &self.held {
-            Some(held) if held.is_usable(now.monotonic) => {
-                let lease = held.lease_at(now.monotonic);
-                if held.wants_renewal(now) && self.may_retry(now.monotonic) {
-                    Need::Renewal(lease)
-                } else {
-                    Need::Nothing(lease)
-                }
-            }
-            _ => Need::Token,
+    /// Knows nothing yet.
+    pub(super) fn new(kind: TokenKind) -> Self {
+        Self {
+            kind,
+            held: None,
+            failure: None,
+            newest: 0,
+            budget: Budget::new(Limits::of(kind)),
+            looked_at: None,
+            alarmed: 0,
+            store_is_away: false,
+            turn: 0,
+            renewal: None,
         }
     }
 
+    /// What a caller needs now.
+    pub(super) fn need(&self, now: Now) -> Need {
+        let Some((held, lease)) = self.usable(now.monotonic) else {
+            return Need::Token;
+        };
+        // In turn it is the keepers' own tasks that renew; a caller sees to it when none of them did.
+        if held.wants_renewal(now, LAST_TURN) && self.may_retry(now.monotonic) {
+            Need::Beside(lease, Wish::Renew)
+        } else if self.look_is_due(held, now.monotonic) {
+            Need::Beside(lease, Wish::Use)
+        } else {
+            Need::Nothing(lease)
+        }
+    }
+
+    fn usable(&self, now: Duration) -> Option<(&Held, Lease)> {
+        let held = self.held.as_ref().filter(|held| held.is_usable(now))?;
+        Some((held, held.lease(now)))
+    }
+
+    fn look_is_due(&self, held: &Held, now: Duration) -> bool {
+        let after = held.lifetime.look_after(held.age(now));
+        self.looked_at
+            .is_none_or(|at| now.saturating_sub(at) >= after)
+    }
+
     /// The token in hand, if it is usable.
-    pub(super) fn held(&self, now: Duration) -> Option<Lease> {
-        let held = self.held.as_ref().filter(|held| held.is_usable(now))?;
-        Some(held.lease_at(now))
+    pub(super) fn lease(&self, now: Duration) -> Option<Lease> {
+        self.usable(now).map(|(_, lease)| lease)
     }
 
-    /// Whether a usable token is in hand.
-    pub(super) fn is_holding(&self, now: Duration) -> bool {
-        self.held.as_ref().is_some_and(|held| held.is_usable(now))
+    /// The record in hand, usable or not.
+    pub(super) fn record(&self) -> Option<&TokenRecord> {
+        self.held.as_ref().map(|held| &held.record)
     }
 
-    /// The lease to use in place of a refused token, if the platform need not be asked for it.
-    pub(super) fn judge(&self, failed: &Suspect, now: Duration) -> Option<Lease> {
-        let held = self.held.as_ref().filter(|held| held.is_usable(now))?;
-        let is_current = failed.is(&held.lease);
-        let is_confirmed = held
-            .confirmed_at
-            .is_some_and(|at| now.saturating_sub(at) < CONFIRMED_FOR);
-        (!is_current || is_confirmed).then(|| held.lease_at(now))
+    /// Whether the record in hand was asked for by this process.
+    pub(super) fn is_own(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.is_own)
+    }
+
+    /// The lease with which a wish is fulfilled, if the platform need not be asked for it.
+    pub(super) fn fulfilled(&self, wish: &Wish, now: Now) -> Option<Lease> {
+        let (held, lease) = self.usable(now.monotonic)?;
+        let age = held.age(now.monotonic);
+        let is_fulfilled = match wish {
+            Wish::Use => true,
+            Wish::Renew => !held.wants_renewal(now, self.turn),
+            Wish::Confirm(within) => age < *within,
+            Wish::Replace(failed) => {
+                let confirmed = held.record.confirmed_at > held.record.obtained_at;
+                !failed.is(&lease) || (confirmed && age < CONFIRMED_FOR)
+            }
+            Wish::Since(moment) => held.record.confirmed_at > *moment,
+        };
+        is_fulfilled.then_some(lease)
     }
 
     /// The renewal under way, if it was not broken off.
@@ -98,14 +184,28 @@ impl State {
         self.renewal.clone()
     }
 
-    /// Whether the platform may be asked now. Takes a question out of the budget.
-    pub(super) fn may_ask(&mut self, now: Duration) -> Result<(), TokenError> {
-        if let Some(failure) = self.failure.as_ref().filter(|_| !self.may_retry(now)) {
-            return Err(TokenError::Paused {
+    /// Whether it makes sense to begin a renewal: not while they are barred and the store was looked
+    /// at a moment ago.
+    pub(super) fn may_begin(&self, now: Duration) -> Result<(), TokenError> {
+        let looked = self
+            .looked_at
+            .is_some_and(|at| now.saturating_sub(at) < LOOK_WHILE_BARRED);
+        if looked { self.barred(now) } else { Ok(()) }
+    }
+
+    /// The last failure, while it bars further questions.
+    pub(super) fn barred(&self, now: Duration) -> Result<(), TokenError> {
+        match &self.failure {
+            Some(failure) if now < failure.until => Err(TokenError::Paused {
                 retry_in: failure.until.saturating_sub(now),
                 source: Box::new(failure.error.clone()),
-            });
+            }),
+            _ => Ok(()),
         }
+    }
+
+    /// Takes a question to the platform out of the budget.
+    pub(super) fn may_ask(&mut self, now: Duration) -> Result<(), TokenError> {
         if self.budget.take(now) {
             Ok(())
         } else {
@@ -114,33 +214,69 @@ impl State {
     }
 
     fn may_retry(&self, now: Duration) -> bool {
-        self.failure
-            .as_ref()
-            .is_none_or(|failure| now >= failure.until)
+        self.barred(now).is_ok()
+    }
+
+    /// What the store is to keep of what the platform gave.
+    pub(super) fn new_token(&self, minted: Minted, asked: Now, by: &str) -> NewToken {
+        let asked_at = Timestamp::from_milliseconds(asked.wall_ms);
+        NewToken {
+            token: minted.token,
+            asked_at,
+            expires_at: asked_at.after(minted.lifetime),
+            known: self.newest,
+            by: by.to_owned(),
+        }
     }
 
     /// Keeps what the platform gave. Says whether it is another token than before.
-    pub(super) fn hold(&mut self, minted: Minted, asked: Now, now: Duration) -> (Lease, bool) {
+    pub(super) fn hold(&mut self, record: TokenRecord, asked: Now, now: Now) -> (Lease, bool) {
+        let generation = self.record().map(|held| held.generation);
+        let is_new = generation != Some(record.generation);
         self.failure = None;
-        let same = self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.lease.token.matches(minted.token.expose()));
-        if !same {
-            self.generation += 1;
-        }
-        let lease = Lease {
-            token: minted.token,
-            generation: self.generation,
-            remaining: minted.lifetime,
+        self.looked_at = Some(now.monotonic);
+        let age = now.monotonic.saturating_sub(asked.monotonic);
+        let lease = self.put(record, now, age, true);
+        (lease, is_new)
+    }
+
+    /// Compares with what the store holds, and takes what is newer. Returns what the store lacks.
+    pub(super) fn compare(&mut self, found: Option<TokenRecord>, now: Now) -> Option<TokenRecord> {
+        self.looked_at = Some(now.monotonic);
+        let held = self.held.as_ref();
+        let usable = held.filter(|held| held.is_usable(now.monotonic));
+        let Some(found) = found else {
+            return usable.map(|held| held.record.clone());
         };
-        self.held = Some(Held {
-            lease: lease.clone(),
-            lifetime: Lifetime::new(minted.lifetime),
-            asked,
-            confirmed_at: same.then_some(now),
-        });
-        (lease, !same)
+        if let Some(own) = usable.filter(|held| held.record.generation > found.generation) {
+            return Some(own.record.clone());
+        }
+        // By the clock that never jumps the one in hand is known better.
+        if held.is_none_or(|held| held.record != found) {
+            let whole = found.expires_at.since(found.confirmed_at);
+            let wall = Timestamp::from_milliseconds(now.wall_ms);
+            let remaining = found.expires_at.since(wall).min(whole);
+            self.put(found, now, whole - remaining, false);
+            if self.lease(now.monotonic).is_some() {
+                self.failure = None;
+            }
+        }
+        None
+    }
+
+    fn put(&mut self, record: TokenRecord, now: Now, age: Duration, is_own: bool) -> Lease {
+        self.newest = self.newest.max(record.generation);
+        let whole = record.expires_at.since(record.confirmed_at);
+        let held = Held {
+            lifetime: Lifetime::new(whole, self.kind),
+            record,
+            since: now,
+            age_then: age,
+            is_own,
+        };
+        let lease = held.lease(now.monotonic);
+        self.held = Some(held);
+        lease
     }
 
     /// Remembers a failure. Returns how long nothing is asked: twice as long after each one.
@@ -157,198 +293,86 @@ impl State {
         });
         pause
     }
+
+    /// The last failure, if no renewal went well since.
+    pub(super) fn last_failure(&self) -> Option<&TokenError> {
+        self.failure.as_ref().map(|failure| &failure.error)
+    }
+
+    /// What the keeper's own task is to do now. Nobody waits for it.
+    pub(super) fn due(&self, now: Now) -> Wish {
+        match &self.held {
+            Some(held) if !self.may_retry(now.monotonic) || !held.is_usable(now.monotonic) => {
+                Wish::Use
+            }
+            Some(held) if held.wants_renewal(now, self.turn) => Wish::Renew,
+            Some(held) if held.lifetime.wants_heartbeat(held.age(now.monotonic)) => {
+                Wish::Confirm(HEARTBEAT)
+            }
+            _ => Wish::Use,
+        }
+    }
+
+    /// How long the keeper's own task may sleep.
+    pub(super) fn pause(&self, now: Now) -> Duration {
+        let Some(held) = &self.held else {
+            return LONGEST_LOOK;
+        };
+        let age = held.age(now.monotonic);
+        let renewal = held.lifetime.renewal_age(self.turn);
+        let until = match renewal.checked_sub(age) {
+            Some(until) if !until.is_zero() => until,
+            _ => held.lifetime.pause(),
+        };
+        let barred = match &self.failure {
+            Some(failure) => failure.until.saturating_sub(now.monotonic),
+            None => Duration::ZERO,
+        };
+        until.max(barred).clamp(SHORTEST_PAUSE, LONGEST_LOOK)
+    }
+
+    /// Whether it is to be told, once, that a token nears its end and is not replaced.
+    pub(super) fn alarm(&mut self, now: Duration) -> Option<Duration> {
+        let held = self.held.as_ref()?;
+        let remaining = held.lifetime.remaining(held.age(now));
+        let generation = held.record.generation;
+        let is_late = remaining < ALARM_REMAINDER && held.age(now) >= held.lifetime.renewal_age(0);
+        if !is_late || self.alarmed == generation {
+            return None;
+        }
+        self.alarmed = generation;
+        Some(remaining)
+    }
 }
 
 impl Held {
-    /// The lease as it is now.
-    fn lease_at(&self, now: Duration) -> Lease {
-        let age = now.saturating_sub(self.asked.monotonic);
+    fn age(&self, now: Duration) -> Duration {
+        self.age_then + now.saturating_sub(self.since.monotonic)
+    }
+
+    fn lease(&self, now: Duration) -> Lease {
         Lease {
-            remaining: self.lease.remaining.saturating_sub(age),
-            ..self.lease.clone()
+            token: self.record.token.clone(),
+            generation: self.record.generation,
+            remaining: self.lifetime.remaining(self.age(now)),
         }
     }
 
     /// By the clock that never jumps: a corrected wall clock must not make anybody wait.
     fn is_usable(&self, now: Duration) -> bool {
-        self.lifetime
-            .is_usable(now.saturating_sub(self.asked.monotonic))
+        self.lifetime.is_usable(self.age(now))
     }
 
     /// By whichever clock says that more time has passed: the monotonic one stands still while a
-    /// virtual machine sleeps, and asking too early harms nobody.
-    fn wants_renewal(&self, now: Now) -> bool {
-        let steady = now.monotonic.saturating_sub(self.asked.monotonic);
-        let by_wall = u64::try_from(now.wall_ms.saturating_sub(self.asked.wall_ms)).unwrap_or(0);
-        let age = steady.max(Duration::from_millis(by_wall));
-        self.lifetime.wants_renewal(age, steady)
+    /// virtual machine sleeps, and asking too early costs one question.
+    fn wants_renewal(&self, now: Now, turn: Turn) -> bool {
+        let steady = self.age(now.monotonic);
+        let by_wall = u64::try_from(now.wall_ms.saturating_sub(self.since.wall_ms)).unwrap_or(0);
+        let by_wall = self.age_then + Duration::from_millis(by_wall);
+        self.lifetime
+            .wants_renewal(steady.max(by_wall), steady, turn)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::platform::error::ErrorCode;
-    use crate::platform::exchange::ExchangeError;
-    use crate::secret::AccessToken;
-    use crate::token::budget::BURST;
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Pass(u64),
-        JumpWall(i64),
-        Use(Platform),
-        Report { current: bool, then: Platform },
-    }
-
-    /// What the platform would answer if it were asked.
-    #[derive(Debug, Clone)]
-    enum Platform {
-        Another(u64),
-        TheSame(u64),
-        WrongSecret,
-        Busy,
-    }
-
-    fn platform() -> impl Strategy<Value = Platform> {
-        prop_oneof![
-            3 => (1u64..8000).prop_map(Platform::Another),
-            1 => (1u64..8000).prop_map(Platform::TheSame),
-            1 => Just(Platform::WrongSecret),
-            1 => Just(Platform::Busy),
-        ]
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            2 => (0u64..3000).prop_map(Step::Pass),
-            1 => (-9000i64..9000).prop_map(Step::JumpWall),
-            3 => platform().prop_map(Step::Use),
-            2 => (any::<bool>(), platform())
-                .prop_map(|(current, then)| Step::Report { current, then }),
-        ]
-    }
-
-    /// A keeper without its threads, and what the platform knows.
-    #[derive(Default)]
-    struct World {
-        state: State,
-        monotonic: Duration,
-        wall_ms: i64,
-        minted: u64,
-        /// The end of the last token's life.
-        ends_at: Duration,
-        asked: u64,
-        barred_until: Duration,
-        generation: u64,
-    }
-
-    impl World {
-        fn now(&self) -> Now {
-            Now {
-                monotonic: self.monotonic,
-                wall_ms: self.wall_ms,
-            }
-        }
-
-        fn ask(&mut self, platform: &Platform) -> Option<Lease> {
-            let now = self.monotonic;
-            self.state.may_ask(now).ok()?;
-            assert!(now >= self.barred_until, "asked while it was barred");
-            self.asked += 1;
-            let code = match platform {
-                Platform::Another(seconds) => {
-                    self.minted += 1;
-                    return Some(self.take(*seconds));
-                }
-                Platform::TheSame(seconds) => return Some(self.take(*seconds)),
-                Platform::WrongSecret => {
-                    self.barred_until = now + Duration::from_secs(60);
-                    40125
-                }
-                Platform::Busy => -1,
-            };
-            let error = TokenError::from_exchange(ExchangeError::Refused {
-                code: ErrorCode(code),
-                message: String::new(),
-                rid: None,
-            });
-            let pause = self.state.fail(error, now);
-            assert!(pause >= Duration::from_secs(1) && pause <= Duration::from_secs(600));
-            None
-        }
-
-        fn take(&mut self, seconds: u64) -> Lease {
-            let lifetime = Duration::from_secs(seconds);
-            let token = AccessToken::new(format!("token-{}", self.minted));
-            let now = self.now();
-            self.ends_at = now.monotonic + lifetime;
-            self.state
-                .hold(Minted { token, lifetime }, now, now.monotonic)
-                .0
-        }
-
-        fn check(&mut self, lease: &Lease) {
-            let current = format!("token-{}", self.minted);
-            assert!(lease.token.matches(&current), "an old token was served");
-            assert!(self.monotonic < self.ends_at, "a dead token was served");
-            assert!(
-                lease.generation >= self.generation,
-                "a generation came back"
-            );
-            self.generation = lease.generation;
-        }
-
-        fn play(&mut self, step: Step) {
-            match step {
-                Step::Pass(seconds) => {
-                    self.monotonic += Duration::from_secs(seconds);
-                    self.wall_ms += i64::try_from(seconds * 1000).unwrap();
-                }
-                Step::JumpWall(seconds) => self.wall_ms += seconds * 1000,
-                Step::Use(platform) => match self.state.need(self.now()) {
-                    Need::Nothing(lease) => self.check(&lease),
-                    Need::Renewal(lease) => {
-                        self.check(&lease);
-                        self.ask(&platform);
-                    }
-                    Need::Token => {
-                        if let Some(lease) = self.ask(&platform) {
-                            self.check(&lease);
-                        }
-                    }
-                },
-                Step::Report { current, then } => {
-                    let number = if current {
-                        self.minted
-                    } else {
-                        self.minted + 7
-                    };
-                    let failed = Suspect::Token(AccessToken::new(format!("token-{number}")));
-                    let lease = match self.state.judge(&failed, self.monotonic) {
-                        Some(lease) => Some(lease),
-                        None => self.ask(&then),
-                    };
-                    if let Some(lease) = lease {
-                        self.check(&lease);
-                    }
-                }
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_happens_only_the_newest_living_token_is_served_and_the_platform_is_spared(
-            steps in proptest::collection::vec(step(), 1..200),
-        ) {
-            let mut world = World::default();
-            for step in steps {
-                world.play(step);
-                prop_assert!(world.asked <= u64::from(BURST) + world.monotonic.as_secs());
-            }
-        }
-    }
-}
+mod tests;

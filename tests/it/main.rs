@@ -16,9 +16,14 @@ mod hostile;
 mod main_job;
 mod messages;
 mod secrecy;
+#[cfg(feature = "redis")]
+mod servers;
 mod simulator;
 mod support;
 mod token_service;
+mod tokens;
+#[cfg(feature = "redis")]
+mod tokenstores;
 mod vectors;
 mod vocabulary;
 mod webhook;

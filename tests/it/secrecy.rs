@@ -1,6 +1,7 @@
 //! No secret comes out: a whole scenario at trace level, its logs, its files, its pages, its arguments.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use base64::Engine;
@@ -116,18 +117,16 @@ fn at_trace_level_no_secret_is_logged_stored_shown_or_passed_as_an_argument() {
         "a quiet log proves nothing"
     );
 
-    let mut secrets = vec![
+    let lasting = [
         ("the AppSecret", SECRET.to_owned()),
         ("the Token", TOKEN.to_owned()),
         ("the EncodingAESKey", KEY.to_owned()),
     ];
     let platform = stand_in.platform.lock().unwrap();
-    secrets.extend(
-        platform
-            .tokens()
-            .map(|token| ("an access token", token.text.clone())),
-    );
-    assert!(secrets.len() > 3);
+    let tokens = platform.tokens();
+    let tokens = tokens.map(|token| ("an access token", token.text.clone()));
+    let secrets: Vec<_> = lasting.iter().cloned().chain(tokens).collect();
+    assert!(secrets.len() > lasting.len());
     let mut places = vec![
         ("the log".to_owned(), logs.into_bytes()),
         ("the arguments".to_owned(), arguments),
@@ -137,9 +136,15 @@ fn at_trace_level_no_secret_is_logged_stored_shown_or_passed_as_an_argument() {
             format!("{said}{complained}").into_bytes(),
         ),
     ];
-    // What must be stored is the admin key alone, in a file of its own.
+    // What must be stored are the admin key and the access tokens, in files of their own.
     files_below(data_dir.path(), &mut places);
     for (place, bytes) in &places {
-        assert_eq!(leak(bytes, &secrets), None, "{place}");
+        let keeps_tokens = place.contains("/tokens.db");
+        let forbidden = if keeps_tokens { &lasting[..] } else { &secrets };
+        assert_eq!(leak(bytes, forbidden), None, "{place}");
+        if keeps_tokens {
+            let mode = fs::metadata(place).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{place}");
+        }
     }
 }

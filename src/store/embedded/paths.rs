@@ -26,6 +26,11 @@ impl Paths {
         self.directory.join("wxhook.db")
     }
 
+    /// Access tokens, and who may ask for the next one.
+    pub(super) fn tokens(&self) -> PathBuf {
+        self.directory.join("tokens.db")
+    }
+
     /// SQLite's write-ahead log; without it the database lacks its newest commits.
     pub(super) fn wal(&self) -> PathBuf {
         self.directory.join("wxhook.db-wal")

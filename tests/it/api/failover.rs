@@ -98,6 +98,7 @@ impl<const HOSTS: usize> Pair<HOSTS> {
         let call = Call {
             path: STABLE,
             access_token: None,
+            credentials: None,
             json: Some(Bytes::from(body.to_string())),
             repeat: Repeat::Harmless,
             timeout: TIMEOUT,
@@ -112,6 +113,7 @@ impl<const HOSTS: usize> Pair<HOSTS> {
         let call = Call {
             path: SEND,
             access_token: Some(token),
+            credentials: None,
             json: Some(Bytes::from(body)),
             repeat: Repeat::Harmful,
             timeout: TIMEOUT,

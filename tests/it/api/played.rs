@@ -15,7 +15,8 @@ use wxhook::secret::AppSecret;
 use wxhook::simulator;
 use wxhook::simulator::platform::{Fault, FaultRule, When};
 use wxhook::simulator::skin::Skin;
-use wxhook::token::{Keeper, KeeperParts};
+use wxhook::store::memory_tokens::MemoryTokens;
+use wxhook::token::{Endpoint, Keeper, KeeperParts};
 use wxhook::transport::{self, HttpTransport};
 
 use super::script::{ACCOUNT, SECRET};
@@ -50,6 +51,8 @@ fn play() -> Play {
     let keeper = Arc::new(Keeper::new(KeeperParts {
         account: account.clone(),
         secret,
+        endpoint: Endpoint::Stable,
+        store: MemoryTokens::new(clock.clone()),
         platform: Arc::clone(&platform),
         clock: Arc::clone(&clock),
         counters: Arc::new(Counters::default()),

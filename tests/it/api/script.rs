@@ -16,7 +16,8 @@ use wxhook::metric::{Counter, Counters};
 use wxhook::platform::Platform;
 use wxhook::platform::hosts::Hosts;
 use wxhook::secret::AppSecret;
-use wxhook::token::{Keeper, KeeperParts, TokenSource};
+use wxhook::store::memory_tokens::MemoryTokens;
+use wxhook::token::{Endpoint, Keeper, KeeperParts, TokenSource};
 use wxhook::transport::{Body, Request, Response, Transport, TransportError};
 
 pub(super) const ACCOUNT: &str = "wx0123456789abcdef";
@@ -169,6 +170,8 @@ impl Stage {
         let keeper = Arc::new(Keeper::new(KeeperParts {
             account: account.clone(),
             secret: AppSecret::new(SECRET),
+            endpoint: Endpoint::Stable,
+            store: MemoryTokens::new(shared_clock()),
             platform: Arc::clone(&platform),
             clock: shared_clock(),
             counters: Arc::clone(&counters),

@@ -1,0 +1,166 @@
+//! The way out: the API client, and where its tokens come from.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::{StartError, admin_key, system};
+use crate::api::{Api, ApiParts};
+use crate::clock::Clock;
+use crate::config::{AccountSettings, Config, TokenService, TokenStoreKind};
+use crate::http::admin::AdminParts;
+use crate::metric::Counters;
+use crate::platform::Platform;
+use crate::store::embedded::EmbeddedTokens;
+use crate::store::memory_tokens::MemoryTokens;
+#[cfg(feature = "mysql")]
+use crate::store::mysql::MysqlTokens;
+#[cfg(feature = "redis")]
+use crate::store::redis::RedisTokens;
+use crate::store::tokens::Tokens;
+use crate::token::central::Central;
+use crate::token::remote::{RemoteParts, RemoteTokens};
+use crate::token::{Keeper, KeeperParts, TokenSource};
+use crate::transport::{HttpTransport, Transport};
+
+/// The API client, and where its tokens come from.
+#[derive(Debug)]
+pub(super) struct Outward {
+    pub(super) api: Arc<Api>,
+    pub(super) sources: Vec<Arc<dyn TokenSource>>,
+    /// Those of the sources that ask the platform themselves.
+    keepers: Vec<Arc<Keeper>>,
+}
+
+fn open_token_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Tokens>, StartError> {
+    Ok(match &config.token.store {
+        TokenStoreKind::Embedded => EmbeddedTokens::open(&config.store.data_dir, clock.clone())?,
+        TokenStoreKind::Memory => MemoryTokens::new(clock.clone()),
+        #[cfg(feature = "redis")]
+        TokenStoreKind::Redis(address) => Arc::new(RedisTokens::open(address.expose())?),
+        #[cfg(feature = "mysql")]
+        TokenStoreKind::Mysql(address) => Arc::new(MysqlTokens::open(address.expose())?),
+    })
+}
+
+/// A keeper for each account that has an AppSecret.
+fn make_keepers(
+    config: &Config,
+    platform: &Arc<Platform>,
+    clock: &Arc<dyn Clock>,
+    counters: &Arc<Counters>,
+) -> Result<Vec<Arc<Keeper>>, StartError> {
+    let store = open_token_store(config, clock)?;
+    let keeper = |account: &AccountSettings| {
+        Some(Arc::new(Keeper::new(KeeperParts {
+            account: account.credentials.app_id().clone(),
+            secret: account.app_secret.clone()?,
+            endpoint: config.token.endpoint,
+            store: Arc::clone(&store),
+            platform: Arc::clone(platform),
+            clock: Arc::clone(clock),
+            counters: Arc::clone(counters),
+        })))
+    };
+    Ok(config.accounts.values().filter_map(keeper).collect())
+}
+
+/// The service's tokens, of every account.
+fn remote_sources(
+    config: &Config,
+    service: &TokenService,
+    transport: &Arc<HttpTransport>,
+    clock: &Arc<dyn Clock>,
+) -> Vec<Arc<dyn TokenSource>> {
+    let source = |account: &AccountSettings| {
+        Arc::new(RemoteTokens::new(RemoteParts {
+            account: account.credentials.app_id().clone(),
+            service: service.url.clone(),
+            key: service.key.clone(),
+            transport: Arc::clone(transport) as Arc<dyn Transport>,
+            clock: Arc::clone(clock),
+        })) as Arc<dyn TokenSource>
+    };
+    config.accounts.values().map(source).collect()
+}
+
+impl Outward {
+    /// Puts the parts together. One who asks a token service keeps no tokens, and opens no store.
+    pub(super) fn new(
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, StartError> {
+        let transport = HttpTransport::new(&config.transport)?;
+        let platform = Arc::new(Platform::new(
+            Arc::clone(&transport) as Arc<dyn Transport>,
+            Arc::clone(&config.hosts),
+            Arc::clone(clock),
+        ));
+        let (keepers, sources) = match &config.token_service {
+            Some(service) => (
+                Vec::new(),
+                remote_sources(config, service, &transport, clock),
+            ),
+            None => {
+                let keepers = make_keepers(config, &platform, clock, counters)?;
+                let source = |keeper: &Arc<Keeper>| Arc::clone(keeper) as Arc<dyn TokenSource>;
+                let sources = keepers.iter().map(source).collect();
+                (keepers, sources)
+            }
+        };
+        let api = Api::new(ApiParts {
+            platform,
+            sources: sources.clone(),
+            clock: Arc::clone(clock),
+            settings: config.api.clone(),
+        });
+        Ok(Self {
+            api: Arc::new(api),
+            sources,
+            keepers,
+        })
+    }
+
+    /// Has the keepers look after their tokens until `stop` says so.
+    pub(super) fn look_after_tokens(&self, stop: &watch::Receiver<bool>, runtime: &Runtime) {
+        for keeper in &self.keepers {
+            let (keeper, stop) = (Arc::clone(keeper), stop.clone());
+            runtime.spawn(async move { keeper.run(stop).await });
+        }
+    }
+
+    fn central(&self, config: &Config, clock: &Arc<dyn Clock>, runtime: &Runtime) -> Central {
+        let named = |(name, account): (&String, &AccountSettings)| {
+            (name.clone(), account.credentials.app_id().clone())
+        };
+        let names = config.accounts.iter().map(named).collect();
+        let (sources, clock) = (self.sources.clone(), Arc::clone(clock));
+        Central::new(sources, names, clock, runtime.handle().clone())
+    }
+
+    /// The parts of an admin listener.
+    pub(super) fn admin_parts(
+        &self,
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        counters: &Arc<Counters>,
+        runtime: &Runtime,
+    ) -> Result<AdminParts, StartError> {
+        let key = admin_key::find_or_make(config).map_err(system("making the admin key"))?;
+        Ok(AdminParts {
+            pushes: None,
+            central: self.central(config, clock, runtime),
+            api: Arc::clone(&self.api),
+            origins: config.js_origins.clone(),
+            clock: Arc::clone(clock),
+            counters: Arc::clone(counters),
+            key,
+            clients: config.clients.clone(),
+        })
+    }
+}

@@ -1,0 +1,357 @@
+//! One renewal, among all processes of an account: look, get the right, look again, ask, store.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::metric::Counter;
+use crate::store::tokens::{
+    Note, Owner, Promise, PutBack, Right, Saved, TokenKey, TokenRecord, TokensError,
+};
+use crate::token::request::{self, Minted};
+use crate::token::state::{State, Wish};
+use crate::token::{Endpoint, KeeperParts, Lease, Now, Outcome, TokenError};
+
+/// How long a store may take for one step; one that takes longer is away.
+pub const STORE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long one question to the platform may take, all its hosts together.
+pub const ASK_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the right to ask holds without being asked for again: longer than a question and the two
+/// steps of the store around it.
+pub const RIGHT_LASTING: Duration = Duration::from_secs(15);
+
+/// Tries of one renewal while the platform is busy or cannot be reached.
+const TRIES: u32 = 3;
+
+/// The pause before the second try; twice as long before each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often one who has no right looks whether the answer is there.
+const POLL: Duration = Duration::from_millis(75);
+
+/// Looks after which a token in hand must serve: 3 seconds.
+const LOOKS_WITH_A_TOKEN: u32 = 40;
+
+/// Looks after which one without any token gives up: 16 seconds, by when the right of a process that
+/// died with it has ended.
+const LOOKS_WITHOUT: u32 = 215;
+
+/// What the keeper's handles and its renewal share.
+pub(super) struct Shared {
+    pub(super) parts: KeeperParts,
+    pub(super) key: TokenKey,
+    /// This process, for people.
+    name: String,
+    state: Mutex<State>,
+}
+
+/// How one attempt to fulfil a wish ended.
+enum Round {
+    Over(Outcome),
+    /// Another process has the right.
+    Elsewhere,
+    /// The right ended before the answer was stored.
+    Fenced,
+}
+
+/// An outcome, and what is to be written down about it.
+type Told = (Outcome, Option<Note>);
+
+impl Shared {
+    pub(super) fn new(parts: KeeperParts) -> Self {
+        let kind = parts.endpoint.kind();
+        let key = TokenKey {
+            account: parts.account.clone(),
+            kind,
+        };
+        Self {
+            parts,
+            key,
+            name: format!("process {}", std::process::id()),
+            state: Mutex::new(State::new(kind)),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now {
+            monotonic: self.parts.clock.monotonic(),
+            wall_ms: self.parts.clock.now().milliseconds(),
+        }
+    }
+
+    fn fulfilled(&self, wish: &Wish) -> Option<Lease> {
+        self.state().fulfilled(wish, self.now())
+    }
+
+    /// Fulfils a wish by whatever another process did, or by asking the platform.
+    pub(super) async fn renew(&self, mut wish: Wish) -> Told {
+        let mut note = None;
+        let mut fenced = false;
+        for looks in 0.. {
+            let round = match self.look().await {
+                Ok(()) => self.round(&wish, &mut note).await,
+                Err(away) => Round::Over(self.alone(&wish, away, &mut note).await),
+            };
+            match round {
+                Round::Over(outcome) => return (outcome, note),
+                Round::Fenced if !fenced => {
+                    fenced = true;
+                    if self.parts.endpoint == Endpoint::Plain {
+                        wish = Wish::Since(self.parts.clock.now());
+                    }
+                }
+                Round::Fenced => return (self.whatever_serves(), note),
+                Round::Elsewhere => {
+                    let serves = self.fulfilled(&Wish::Use).is_some();
+                    if looks
+                        >= if serves {
+                            LOOKS_WITH_A_TOKEN
+                        } else {
+                            LOOKS_WITHOUT
+                        }
+                    {
+                        return (self.whatever_serves(), note);
+                    }
+                    tokio::time::sleep(POLL).await;
+                }
+            }
+        }
+        (self.whatever_serves(), note)
+    }
+
+    fn whatever_serves(&self) -> Outcome {
+        self.fulfilled(&Wish::Use).ok_or(TokenError::AskedElsewhere)
+    }
+
+    /// Takes what the store has that is newer, and gives it what it lacks.
+    async fn look(&self) -> Result<(), TokensError> {
+        let store = &self.parts.store;
+        let loaded = within(store.load(&self.key)).await;
+        self.tell_store(loaded.as_ref().err());
+        let lacking = self.state().compare(loaded?, self.now());
+        if let Some(record) = lacking
+            && let PutBack::Newer(newer) = within(store.put_back(&self.key, &record)).await?
+        {
+            self.state().compare(Some(newer), self.now());
+        }
+        Ok(())
+    }
+
+    /// Says once that the store went away, and once that it is back.
+    fn tell_store(&self, error: Option<&TokensError>) {
+        let was_away = std::mem::replace(&mut self.state().store_is_away, error.is_some());
+        match error {
+            Some(error) if !was_away => {
+                tracing::error!(account = %self.parts.account, error = %error,
+                "The token store does not answer; the token in hand is used on.")
+            }
+            None if was_away => tracing::info!(account = %self.parts.account,
+                "The token store answers again."),
+            _ => {}
+        }
+    }
+
+    async fn round(&self, wish: &Wish, note: &mut Option<Note>) -> Round {
+        if let Some(lease) = self.fulfilled(wish) {
+            return Round::Over(Ok(lease));
+        }
+        if let Err(error) = self.state().barred(self.now().monotonic) {
+            return Round::Over(Err(error));
+        }
+        let store = &self.parts.store;
+        let owner = match self.owner() {
+            Ok(owner) => owner,
+            Err(away) => return Round::Over(self.alone(wish, away, note).await),
+        };
+        match within(store.acquire(&self.key, &owner, RIGHT_LASTING)).await {
+            Ok(None) => Round::Elsewhere,
+            Ok(Some(right)) => {
+                let round = self.lead(&right, wish, note).await;
+                // What is not given back ends by itself.
+                drop(within(store.release(&self.key, &owner)).await);
+                round
+            }
+            Err(away) => {
+                // It may have been given all the same.
+                drop(within(store.release(&self.key, &owner)).await);
+                Round::Over(self.alone(wish, away, note).await)
+            }
+        }
+    }
+
+    /// A new owner; and, with the same randomness, this process's turn in the next renewals.
+    fn owner(&self) -> Result<Owner, TokensError> {
+        let mut random = [0; 17];
+        getrandom::fill(&mut random).map_err(TokensError::away)?;
+        let [turn, owner @ ..] = random;
+        self.state().turn = turn;
+        Ok(Owner::new(owner))
+    }
+
+    /// With the right in hand: another process may have been faster between the look and the right.
+    async fn lead(&self, right: &Right, wish: &Wish, note: &mut Option<Note>) -> Round {
+        if let Err(away) = self.look().await {
+            return Round::Over(self.alone(wish, away, note).await);
+        }
+        if let Some(lease) = self.fulfilled(wish) {
+            return Round::Over(Ok(lease));
+        }
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 1;
+        loop {
+            let held_at = self.parts.clock.monotonic();
+            match within(self.parts.store.holds(right, RIGHT_LASTING)).await {
+                Ok(true) => {}
+                Ok(false) => return Round::Fenced,
+                Err(away) => return Round::Over(self.alone(wish, away, note).await),
+            }
+            let asked = self.now();
+            match self.ask().await {
+                Ok(minted) => {
+                    return self
+                        .store(right, minted, (asked, held_at), wish, note)
+                        .await;
+                }
+                Err(error) if tries < TRIES && error.is_passing() => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                    tries += 1;
+                }
+                Err(error) => return Round::Over(self.failed(error, wish, note)),
+            }
+        }
+    }
+
+    /// Without the store. The stable endpoint gives every process the same token; the plain one is
+    /// asked only by the process that asked it last.
+    async fn alone(&self, wish: &Wish, away: TokensError, note: &mut Option<Note>) -> Outcome {
+        if let Some(lease) = self.fulfilled(wish) {
+            return Ok(lease);
+        }
+        self.state().barred(self.now().monotonic)?;
+        if self.parts.endpoint == Endpoint::Plain && !self.state().is_own() {
+            let source = TokenError::Store { source: away };
+            return self.fulfilled(&Wish::Use).ok_or(source);
+        }
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 1;
+        loop {
+            let asked = self.now();
+            match self.ask().await {
+                Ok(minted) => {
+                    let record = self.beside(minted, asked);
+                    return Ok(self.keep(record, asked, wish, note));
+                }
+                Err(error) if tries < TRIES && error.is_passing() => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                    tries += 1;
+                }
+                Err(error) => return self.failed(error, wish, note),
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<Minted, TokenError> {
+        let parts = &self.parts;
+        self.state().may_ask(self.now().monotonic)?;
+        parts.counters.add(Counter::TokensRequested);
+        let asking = request::ask(
+            &parts.platform,
+            &parts.account,
+            &parts.secret,
+            parts.endpoint,
+        );
+        match tokio::time::timeout(ASK_LIMIT, asking).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => Err(TokenError::out_of_time(ASK_LIMIT)),
+        }
+    }
+
+    /// The record that this process makes of an answer when the store does not.
+    fn beside(&self, minted: Minted, asked: Now) -> TokenRecord {
+        let state = self.state();
+        let new = state.new_token(minted, asked, &self.name);
+        new.beside(state.record())
+    }
+
+    async fn store(
+        &self,
+        right: &Right,
+        minted: Minted,
+        (asked, held_at): (Now, Duration),
+        wish: &Wish,
+        note: &mut Option<Note>,
+    ) -> Round {
+        let new = self.state().new_token(minted.clone(), asked, &self.name);
+        match within(self.parts.store.save(right, new)).await {
+            Ok(Saved::Stored(record)) => Round::Over(Ok(self.keep(record, asked, wish, note))),
+            Ok(Saved::Fenced) => self.fenced(),
+            Err(away) => {
+                self.tell_store(Some(&away));
+                let since = self.parts.clock.monotonic().saturating_sub(held_at);
+                if since >= RIGHT_LASTING {
+                    return self.fenced();
+                }
+                // Nobody else had the right meanwhile. The next look puts it back.
+                let record = self.beside(minted, asked);
+                Round::Over(Ok(self.keep(record, asked, wish, note)))
+            }
+        }
+    }
+
+    fn fenced(&self) -> Round {
+        tracing::warn!(account = %self.parts.account,
+            "The platform's answer came after the right to ask had ended; it is not used.");
+        Round::Fenced
+    }
+
+    fn keep(&self, record: TokenRecord, asked: Now, wish: &Wish, note: &mut Option<Note>) -> Lease {
+        let (lease, is_new) = self.state().hold(record, asked, self.now());
+        let (generation, seconds) = (lease.generation, lease.remaining.as_secs());
+        tracing::info!(account = %self.parts.account, generation, is_new,
+            expires_in_seconds = seconds, reason = wish.reason(), "The platform gave an access token.");
+        let which = if is_new { "another" } else { "the same" };
+        let what = format!(
+            "{}: the platform gave {which} token, generation {generation}, for {seconds} s",
+            wish.reason()
+        );
+        *note = Some(self.written(what));
+        lease
+    }
+
+    fn failed(&self, error: TokenError, wish: &Wish, note: &mut Option<Note>) -> Outcome {
+        let now = self.now().monotonic;
+        let (pause, serving) = {
+            let mut state = self.state();
+            let pause = state.fail(error.clone(), now);
+            (pause, state.lease(now).is_some())
+        };
+        tracing::error!(account = %self.parts.account, error = %error,
+            retry_in_ms = pause.as_millis(), serving_the_old_token = serving,
+            "No access token was given.");
+        *note = Some(self.written(format!("{}: {error}", wish.reason())));
+        Err(error)
+    }
+
+    fn written(&self, what: String) -> Note {
+        Note {
+            at: self.parts.clock.now(),
+            who: self.name.clone(),
+            what,
+        }
+    }
+}
+
+/// One step of a store, which must not take long.
+pub(super) async fn within<T>(step: Promise<'_, T>) -> Result<T, TokensError> {
+    match tokio::time::timeout(STORE_LIMIT, step).await {
+        Ok(outcome) => outcome,
+        Err(_elapsed) => Err(TokensError::away("it did not answer within a second")),
+    }
+}

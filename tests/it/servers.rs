@@ -1,0 +1,198 @@
+//! Real servers for tests: on free ports, in directories of their own, ended with the test.
+//!
+//! A test that needs one is left out where the server is not installed, and says so; with `CI=true`
+//! it fails instead.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::eventually;
+
+/// What kind of server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Software {
+    Redis,
+    MariaDb,
+}
+
+impl Software {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::MariaDb => "mariadbd",
+        }
+    }
+
+    fn is_here(self) -> bool {
+        let asked = Command::new(self.program())
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        asked.is_ok_and(|status| status.success())
+    }
+}
+
+/// One running server and its data.
+pub(crate) struct Server {
+    software: Software,
+    directory: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Server {
+    /// A server that answers, or nothing where it is not installed.
+    pub(crate) fn start(software: Software) -> Option<Self> {
+        if !software.is_here() {
+            let name = software.program();
+            assert!(
+                !in_ci(),
+                "{name} is missing, and with CI=true no test is left out"
+            );
+            tell(&format!("left out: {name} is not installed"));
+            return None;
+        }
+        let directory = TempDir::new().unwrap();
+        let port = free_port();
+        if software == Software::MariaDb {
+            install(directory.path());
+        }
+        let child = launch(software, directory.path(), port);
+        let server = Self {
+            software,
+            directory,
+            port,
+            child,
+        };
+        server.await_ready();
+        Some(server)
+    }
+
+    /// The address as an operator writes it.
+    pub(crate) fn url(&self) -> String {
+        match self.software {
+            Software::Redis => format!("redis://:pass%2Fword@127.0.0.1:{}/3", self.port),
+            Software::MariaDb => format!("mysql://wx:pass%2Fword@127.0.0.1:{}/tokens", self.port),
+        }
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The same data and the same port again.
+    pub(crate) fn restart(&mut self) {
+        self.child = launch(self.software, self.directory.path(), self.port);
+        self.await_ready();
+    }
+
+    /// It keeps its connections and answers nothing, until [`Server::go_on`].
+    pub(crate) fn hang(&self) {
+        self.signal("STOP");
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    fn await_ready(&self) {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        eventually("the server listens", || TcpStream::connect(address).ok());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn launch(software: Software, directory: &Path, port: u16) -> Child {
+    let mut command = Command::new(software.program());
+    match software {
+        Software::Redis => {
+            command
+                .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+                .args(["--requirepass", "pass/word", "--appendonly", "yes"])
+                .args(["--appendfsync", "always", "--save", ""])
+                .arg("--dir")
+                .arg(directory);
+        }
+        Software::MariaDb => {
+            command
+                .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1"])
+                .arg(format!("--port={port}"))
+                .arg(format!("--datadir={}", directory.join("data").display()))
+                .arg(format!("--socket={}", directory.join("socket").display()))
+                .arg(format!("--pid-file={}", directory.join("pid").display()))
+                .arg(format!(
+                    "--init-file={}",
+                    directory.join("init.sql").display()
+                ))
+                .args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M"]);
+        }
+    }
+    let log = std::fs::File::create(directory.join("log")).unwrap();
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// Makes the data directory of a MariaDB server, with a user who has a password.
+fn install(directory: &Path) {
+    let init = "CREATE DATABASE IF NOT EXISTS tokens;
+        CREATE USER IF NOT EXISTS 'wx'@'127.0.0.1' IDENTIFIED BY 'pass/word';
+        CREATE USER IF NOT EXISTS 'wx'@'localhost' IDENTIFIED BY 'pass/word';
+        GRANT ALL ON tokens.* TO 'wx'@'127.0.0.1';
+        GRANT ALL ON tokens.* TO 'wx'@'localhost';";
+    let statements: Vec<String> = init
+        .lines()
+        .map(|line| format!("{}\n", line.trim()))
+        .collect();
+    std::fs::write(directory.join("init.sql"), statements.concat()).unwrap();
+    let made = Command::new("mariadb-install-db")
+        .args(["--no-defaults", "--user=root", "--skip-test-db"])
+        .arg(format!("--datadir={}", directory.join("data").display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.unwrap().success(), "mariadb-install-db");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether a test may be left out is not the product's to know"
+)]
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "what is left out is told to whoever reads the test's output"
+)]
+fn tell(line: &str) {
+    eprintln!("{line}");
+}
