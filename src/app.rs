@@ -106,10 +106,7 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    inbox: Arc<dyn Inbox>,
-    admin: Arc<Admin>,
-    running: Running,
-    engine: EngineTask,
+    parts: Stoppable,
     webhook_address: SocketAddr,
     admin_address: SocketAddr,
     runtime: Runtime,
@@ -236,7 +233,7 @@ fn announce(config: &Config, server: &Server) {
     tracing::info!(
         listen = %server.webhook_address,
         admin_listen = %server.admin_address,
-        durability = server.inbox.durability(),
+        durability = server.parts.inbox.durability(),
         "wxhook is ready for pushes."
     );
 }
@@ -269,10 +266,12 @@ impl Server {
         let webhook = make_webhook(&config, &inbox, &clock, counters);
         let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
         let server = Self {
-            inbox,
-            admin,
-            running,
-            engine,
+            parts: Stoppable {
+                inbox,
+                admin,
+                running,
+                engine,
+            },
             webhook_address,
             admin_address,
             runtime,
@@ -293,7 +292,7 @@ impl Server {
 
     /// The store.
     pub fn inbox(&self) -> &Arc<dyn Inbox> {
-        &self.inbox
+        &self.parts.inbox
     }
 
     /// Waits until the process is told to stop (SIGINT, SIGTERM) or must, and stops.
@@ -302,43 +301,22 @@ impl Server {
     /// When the signals cannot be listened for.
     pub fn run(self) -> std::io::Result<Exit> {
         let Self {
-            inbox,
-            admin,
-            running,
-            engine,
-            runtime,
-            ..
+            mut parts, runtime, ..
         } = self;
-        let mut parts = Stoppable {
-            inbox,
-            admin,
-            running,
-            engine,
-        };
         runtime.block_on(async { Ok(parts.until_stopped(Signals::listen()?).await) })
     }
 
     /// Stops now, in the order of a stop.
     pub fn stop(self) -> Exit {
         let Self {
-            inbox,
-            admin,
-            running,
-            engine,
-            runtime,
-            ..
+            mut parts, runtime, ..
         } = self;
-        let mut parts = Stoppable {
-            inbox,
-            admin,
-            running,
-            engine,
-        };
         runtime.block_on(parts.stop())
     }
 }
 
 /// What a stop ends, in the order in which it does.
+#[derive(Debug)]
 struct Stoppable {
     inbox: Arc<dyn Inbox>,
     admin: Arc<Admin>,

@@ -46,6 +46,7 @@
 use std::time::Duration;
 
 mod attempt;
+mod ending;
 mod engine;
 mod error;
 mod extract;
