@@ -15,6 +15,7 @@ mod raw;
 mod rooms;
 mod token;
 mod value;
+mod window;
 
 pub use account::AccountSettings;
 pub use component::ComponentSettings;

@@ -59,8 +59,11 @@ mod outbox;
 mod replay;
 mod router;
 mod runtime;
+mod sends;
 mod settle;
 mod slots;
+mod windows;
+mod wording;
 
 pub use attempt::{Attempts, ScheduleError};
 pub use engine::{Engine, EngineError, EngineParts, Stopped};
@@ -71,6 +74,7 @@ pub use live::{Reply, SendError};
 pub use outbox::Courier;
 pub use replay::{ReplayError, Replays};
 pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
+pub use wording::{LongTexts, MAX_CUT_SIGN_BYTES};
 
 /// Handlers that run at the same time.
 pub const HANDLERS: usize = 256;
@@ -124,6 +128,10 @@ pub struct Settings {
     pub sends: usize,
     /// How long a message that surely was not sent is tried again. Default [`SEND_PATIENCE`].
     pub send_patience: Duration,
+    /// The sending windows that are counted with.
+    pub windows: crate::quota::window::Settings,
+    /// What becomes of texts that are longer than one message.
+    pub texts: LongTexts,
     /// Commits and deliveries under way before no further handler is started. Default [`OPEN_WORK`].
     pub open_work: usize,
     /// How long a stop waits for running handlers and open sends. Default [`STOP_GRACE`].
@@ -149,6 +157,8 @@ impl Default for Settings {
             bytes_in_memory: BYTES_IN_MEMORY,
             sends: SENDS,
             send_patience: SEND_PATIENCE,
+            windows: crate::quota::window::Settings::default(),
+            texts: LongTexts::default(),
             open_work: OPEN_WORK,
             stop_grace: STOP_GRACE,
             handler_threads: HANDLER_THREADS,

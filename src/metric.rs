@@ -46,6 +46,10 @@ counters! {
     PartsSent => "wxhook_parts_sent_total",
     /// Reply parts that surely were not delivered.
     PartsRefused => "wxhook_parts_refused_total",
+    /// Reply parts that were refused here, of those above: their user's sending window is closed.
+    PartsWithheld => "wxhook_parts_withheld_total",
+    /// Texts that were cut, because their sending window allowed no more messages.
+    TextsCut => "wxhook_texts_cut_total",
     /// Reply parts whose fate is not known.
     PartsUnknown => "wxhook_parts_unknown_total",
     /// Threads started to replace blocked handler threads.

@@ -440,6 +440,18 @@ pub struct Page {
     pub upto: PushId,
 }
 
+/// A page of what happened, in the order of acceptance, whatever became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Past {
+    /// The pushes.
+    pub pushes: Vec<StoredPush>,
+    /// The reply parts of all their runs.
+    pub parts: Vec<Part>,
+    /// When the oldest handled push that is still kept was received: from then on none is missing.
+    /// `None` when none is kept.
+    pub complete_since: Option<Timestamp>,
+}
+
 /// Which pushes to list. The default is all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
@@ -595,6 +607,14 @@ pub trait Inbox: Send + Sync + fmt::Debug {
 
     /// The parts of this run that are already recorded: what a second attempt must not say again.
     fn parts(&self, push: PushId, run: u32) -> BoxFuture<'_, Result<Vec<Part>, StoreError>>;
+
+    /// Pushes above `after`, up to and with `upto`, with their parts: at most `limit` pushes.
+    fn past(
+        &self,
+        after: PushId,
+        upto: PushId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Past, StoreError>>;
 
     /// Puts pushes of one lane aside, in order, because the lane is full. Forgotten at the next start,
     /// when everything pending is read again.

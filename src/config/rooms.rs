@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::raw::Reader;
 use super::value::{self, Problem};
-use super::{Config, LogFormat, Needs, StoreKind, account, component, token};
-use crate::dispatch::Attempts;
+use super::{Config, LogFormat, Needs, StoreKind, account, component, token, window};
+use crate::dispatch::{Attempts, LongTexts, MAX_CUT_SIGN_BYTES};
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
 use crate::transport::EgressProxy;
@@ -136,6 +136,8 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let bytes_in_memory = reader.text(&key("bytes_in_memory"), value::size);
     let sends = count(reader, &key("sends"), 1, 10_000);
     let send_patience = reader.text(&key("send_patience"), between("0s", "1h"));
+    let texts = texts(reader);
+    let windows = window::read(reader);
     let stop_grace = reader.text(&key("stop_grace"), between("0s", "1h"));
     Some(crate::dispatch::Settings {
         handlers: handlers?,
@@ -148,12 +150,39 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         bytes_in_memory: usize::try_from(bytes_in_memory?).ok()?,
         sends: sends?,
         send_patience: send_patience?,
+        windows: windows?,
+        texts: texts?,
         stop_grace: stop_grace?,
         handler_threads: handler_threads?,
         max_handler_threads: max_handler_threads?,
         blocked_after: blocked_after?,
         ..crate::dispatch::Settings::default()
     })
+}
+
+fn texts(reader: &mut Reader) -> Option<LongTexts> {
+    let split = reader.flag("dispatch.split_texts");
+    let cut_sign = reader.text("dispatch.cut_sign", cut_sign);
+    Some(LongTexts {
+        split: split?,
+        cut_sign: cut_sign?,
+    })
+}
+
+fn cut_sign(text: &str) -> Result<String, Problem> {
+    if text.trim().is_empty() {
+        return Err(Problem::new(
+            "is empty, so a cut text would look whole",
+            "write what the user is to read, for example \"……\"",
+        ));
+    }
+    if text.len() > MAX_CUT_SIGN_BYTES {
+        return Err(Problem::new(
+            format!("has {} bytes", text.len()),
+            format!("use at most {MAX_CUT_SIGN_BYTES}"),
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// The hosts, how they are connected to, and how they are called.
@@ -188,7 +217,7 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
     Some((hosts, transport, api))
 }
 
-fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Option<usize> {
+pub(super) fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Option<usize> {
     usize::try_from(reader.number(key, least, most)?).ok()
 }
 

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Config, Faults, Needs, Sources, load};
 use crate::protocol::Mode;
+use crate::quota::window::{Buckets, Figure};
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
@@ -294,4 +296,32 @@ fn a_wrong_token_store_is_named_without_its_password() {
         assert!(found.contains(expected), "{written}: {found}");
         assert!(!found.contains("hunter2"), "{written}: {found}");
     }
+}
+
+#[test]
+fn sending_windows_are_read_and_each_wrong_one_is_named() {
+    let config = loaded(&with_account(&[
+        ("WXHOOK__WINDOWS__MESSAGE", "20 in 48h"),
+        ("WXHOOK__WINDOWS__BUCKETS", "shared"),
+        ("WXHOOK__DISPATCH__SPLIT_TEXTS", "false"),
+    ]));
+    let windows = &config.dispatch.windows;
+    let expected = Figure::new(20, Duration::from_secs(172_800)).unwrap();
+    assert_eq!(
+        (windows.message, windows.buckets),
+        (expected, Buckets::Shared)
+    );
+    assert!(!config.dispatch.texts.split);
+
+    let wrong = faults(&with_account(&[
+        ("WXHOOK__WINDOWS__CHECK", "maybe"),
+        ("WXHOOK__WINDOWS__MESSAGE", "five"),
+        ("WXHOOK__WINDOWS__MENU", "0 in 1m"),
+        ("WXHOOK__WINDOWS__FOLLOW", "3 in 8d"),
+        ("WXHOOK__WINDOWS__SCAN", "3 in a minute"),
+        ("WXHOOK__WINDOWS__BUCKETS", "one"),
+        ("WXHOOK__WINDOWS__USERS", "7"),
+        ("WXHOOK__DISPATCH__CUT_SIGN", " "),
+    ]));
+    insta::assert_snapshot!(wrong.to_string());
 }

@@ -216,11 +216,7 @@ impl Job {
     }
 
     fn said(&self, messages: &[Message]) -> Verdict {
-        let encoded: Result<Vec<_>, _> = messages
-            .iter()
-            .map(|message| self.live.encode(message))
-            .collect();
-        match encoded {
+        match self.live.encode_all(messages) {
             Ok(parts) => Verdict::Well(parts),
             Err(error) => Verdict::GaveUp {
                 error: error.to_string(),

@@ -4,14 +4,12 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use crate::dispatch::attempt::{Finished, Verdict};
 use crate::dispatch::engine::EngineError;
 use crate::dispatch::lane::lane_of;
 use crate::dispatch::live::Live;
 use crate::dispatch::machine::{Event, Machine};
-use crate::dispatch::outbox::Deliveries;
+use crate::dispatch::outbox::{Clearance, Deliveries};
 use crate::dispatch::settle::{Conclusion, Phase, Running, Times, bury, conclude};
 use crate::dispatch::slots::Slot;
 use crate::id::PushId;
@@ -41,7 +39,7 @@ pub(crate) struct Speech {
     push: StoredPush,
     parts: Vec<Part>,
     /// For the first part, which then is *sending* already.
-    permit: Option<OwnedSemaphorePermit>,
+    clearance: Option<Clearance>,
 }
 
 /// A delivery that is over.
@@ -203,16 +201,17 @@ impl Machine {
     }
 
     fn speak(&mut self, push: StoredPush, mut settlement: Settlement) {
-        let permit = self.outbox.free_permit();
-        if permit.is_some()
-            && let Some(first) = settlement.parts.first_mut()
-        {
-            first.state = PartState::Sending;
+        let mut clearance = None;
+        if let Some(first) = settlement.parts.first_mut() {
+            clearance = self.outbox.clear_now(first);
+            if clearance.is_some() {
+                first.state = PartState::Sending;
+            }
         }
         let speech = Speech {
             push,
             parts: settlement.parts.clone(),
-            permit,
+            clearance,
         };
         self.settle(settlement, Follow::Speak(Box::new(speech)));
     }
@@ -233,7 +232,7 @@ impl Machine {
                     return;
                 }
                 let lane = lane_of(&speech.push);
-                self.deliver(lane, Some(speech.push), speech.parts, speech.permit);
+                self.deliver(lane, Some(speech.push), speech.parts, speech.clearance);
             }
         }
     }
@@ -244,11 +243,11 @@ impl Machine {
         lane: LaneKey,
         push: Option<StoredPush>,
         parts: Vec<Part>,
-        permit: Option<OwnedSemaphorePermit>,
+        clearance: Option<Clearance>,
     ) {
         let outbox = Arc::clone(&self.outbox);
         self.sends.spawn(async move {
-            let deliveries = outbox.deliver(parts, permit).await;
+            let deliveries = outbox.deliver(parts, clearance).await;
             Spoken {
                 push,
                 lane,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
 use crate::clock::Clock;
@@ -18,6 +19,7 @@ use crate::dispatch::outbox::Courier;
 use crate::dispatch::replay::Replays;
 use crate::dispatch::router::Routes;
 use crate::dispatch::runtime::{HandlerRuntime, Staffing};
+use crate::dispatch::windows::WindowKeeper;
 use crate::id::PushId;
 use crate::metric::Counters;
 use crate::store::{Inbox, StoreError};
@@ -76,6 +78,8 @@ pub struct Engine {
 const REPLAYS: usize = 64;
 /// Outcomes, events and deliveries taken in before the engine looks around again.
 const BATCH: usize = 256;
+/// How long handlers wait for what is to be remembered of sending windows.
+const REMEMBERING: Duration = Duration::from_millis(500);
 /// How long threads without work may take to leave.
 const LEAVING: Duration = Duration::from_secs(1);
 
@@ -116,7 +120,13 @@ impl Engine {
         let reports = settings.handlers.max(1) + settings.max_handler_threads.max(1);
         let (sender, outcomes) = mpsc::channel(reports);
         let newest = self.parts.inbox.newest();
+        let inbox = Arc::clone(&self.parts.inbox);
         let mut machine = Machine::new(self.parts, self.runtime, sender);
+        // Mostly it takes a moment. What takes longer goes on beside everything else, and what is not
+        // known until then is tried. Whatever is left of it when the engine ends, ends with it.
+        let mut remembering = JoinSet::new();
+        remembering.spawn(remember(Arc::clone(machine.outbox.windows()), inbox));
+        drop(tokio::time::timeout(REMEMBERING, remembering.join_next()).await);
         machine.deliver_unsent().await?;
         machine.ring();
         let mut inputs = Inputs {
@@ -131,9 +141,17 @@ impl Engine {
             breath: Breath::default(),
         };
         let stopped = inputs.serve(&mut machine).await?;
+        remembering.shutdown().await;
         let runtime = machine.into_runtime();
         tokio::task::spawn_blocking(move || runtime.close(LEAVING)).await?;
         Ok(stopped)
+    }
+}
+
+/// Remembers what users did before this process began.
+async fn remember(windows: Arc<WindowKeeper>, inbox: Arc<dyn Inbox>) {
+    if let Err(error) = windows.remember(&inbox).await {
+        tracing::warn!(%error, "Sending windows from before this start are not remembered; what is unknown is tried.");
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::dispatch::outbox::Outbox;
-use crate::id::{AppId, OpenId};
+use crate::clock::Timestamp;
+use crate::dispatch::outbox::{Outbox, Record};
+use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
+use crate::quota::window::Standing;
 use crate::store::{Part, PartKey, PartState, StoreError, StoredPush};
 
 /// Messages that one run of a push may say. The platform itself takes far fewer in a window.
@@ -69,16 +71,29 @@ impl Live {
         &self.account
     }
 
-    /// The exact body of a customer message to the push's user.
-    ///
-    /// # Errors
-    /// [`SendError::Message`] or [`SendError::Nobody`]: the platform would refuse it.
-    pub(crate) fn encode(&self, message: &Message) -> Result<Bytes, SendError> {
-        if self.to.as_str().is_empty() {
-            return Err(SendError::Nobody);
+    pub(super) fn push(&self) -> PushId {
+        self.key.push
+    }
+
+    pub(super) fn to(&self) -> &OpenId {
+        &self.to
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Whether the push's user may be written to now.
+    pub(crate) fn standing(&self) -> Standing {
+        self.outbox.windows().standing(&self.account, &self.to)
+    }
+
+    /// When the push's user can no longer be written to, if that is known.
+    pub(crate) fn closes_at(&self) -> Option<Timestamp> {
+        match self.standing() {
+            Standing::Open { closes_at, .. } => Some(closes_at),
+            _ => None,
         }
-        message.check()?;
-        Ok(message.to_json(&self.to).into())
     }
 
     /// The handlers' threads take it up now.
@@ -170,17 +185,18 @@ impl Live {
         }
     }
 
-    /// Takes the next ordinal, while the attempt runs.
-    fn claim(&self) -> Result<u32, SendError> {
+    /// Takes the next ordinals, so many, while the attempt runs.
+    fn claim(&self, count: u32) -> Result<u32, SendError> {
         let mut said = self.said();
         if said.closed {
             return Err(SendError::Ended);
         }
-        if said.next >= MAX_PARTS {
+        let ordinal = said.next;
+        let next = ordinal.saturating_add(count);
+        if next > MAX_PARTS {
             return Err(SendError::TooMany);
         }
-        let ordinal = said.next;
-        said.next += 1;
+        said.next = next;
         said.spoke = true;
         Ok(ordinal)
     }
@@ -217,10 +233,11 @@ pub enum SendError {
     /// The push comes from no user: a notice has nobody to answer.
     #[error("the push comes from no user, nobody can be answered")]
     Nobody,
-    /// The platform refused it, or it could not be handed over for a long time.
+    /// The platform refused it, its sending window is closed so that it was not asked, or it could not
+    /// be handed over for a long time.
     #[error("the message was not delivered: {detail}")]
     Refused {
-        /// The platform's code, if it was the platform.
+        /// The platform's code, or the one that it would have answered.
         code: Option<i64>,
         /// Why, for people.
         detail: String,
@@ -251,52 +268,110 @@ impl Reply {
 
     /// Sends a message to the user of the push, and waits until the platform has taken it.
     ///
-    /// Dropping the future does not take the message back.
+    /// A text that is longer than one message is sent as several, as far as the sending window allows;
+    /// then the last one says that something is missing. Dropping the future takes nothing back.
     ///
     /// # Errors
-    /// [`SendError`] says whether the message may have been delivered.
+    /// [`SendError`] says whether the message may have been delivered; of several, the first that was
+    /// not surely. After one that was refused the rest is not sent.
     pub async fn send(&self, message: impl Into<Message> + Send) -> Result<(), SendError> {
-        let message = self.live.encode(&message.into())?;
+        let message = message.into();
         let turn = self.live.turn.get_or_init(|| Arc::new(Semaphore::new(1)));
         let turn = Arc::clone(turn).acquire_owned().await;
         let turn = turn.map_err(|_| SendError::Ended)?;
-        let ordinal = self.live.claim()?;
-        if let Some(part) = self.live.recorded(ordinal) {
-            return verdict(part.state, part.error_code, part.detail.clone());
+        let wording = self.live.encode(&message)?;
+        let first = self.live.claim(wording.ordinals)?;
+        let mut parts = Vec::with_capacity(wording.messages.len());
+        let mut outcome = Ok(());
+        for (ordinal, message) in (first..).zip(wording.messages) {
+            let Some(part) = self.live.recorded(ordinal) else {
+                parts.push(self.live.part(ordinal, message, PartState::Sending));
+                continue;
+            };
+            let recorded = verdict(part.state, part.error_code, part.detail.clone());
+            let ends =
+                part.message != message || matches!(recorded, Err(SendError::Refused { .. }));
+            outcome = outcome.and(recorded);
+            if ends {
+                // The earlier attempt ended here: it was cut, or refused.
+                return outcome;
+            }
         }
-        let part = self.live.part(ordinal, message, PartState::Sending);
-        self.hand_over(part, turn).await
+        match parts.is_empty() {
+            true => outcome,
+            false => outcome.and(self.hand_over(parts, turn).await),
+        }
+    }
+
+    /// Whether the user of the push may be written to now, as far as this server saw what opens and what
+    /// uses sending windows.
+    pub fn window(&self) -> Standing {
+        self.live.standing()
+    }
+
+    /// Messages that may be sent to the user before the next act of that user; `None` when that is not
+    /// known. What was returned or sent by others meanwhile may be fewer: it is not reserved.
+    pub fn remaining(&self) -> Option<u32> {
+        match self.window() {
+            Standing::Open { remaining, .. } => Some(remaining),
+            Standing::Closed(_) => Some(0),
+            Standing::Unknown => None,
+        }
+    }
+
+    /// When the user can no longer be written to, if nothing is sent and the user does nothing; `None`
+    /// when no window is known to be open.
+    pub fn closes_at(&self) -> Option<Timestamp> {
+        self.live.closes_at()
     }
 
     /// On the engine's side, so that a dropped handler does not drop a send in the middle.
-    async fn hand_over(&self, part: Part, turn: OwnedSemaphorePermit) -> Result<(), SendError> {
+    async fn hand_over(
+        &self,
+        parts: Vec<Part>,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<(), SendError> {
         let (tell, told) = oneshot::channel();
         let outbox = Arc::clone(&self.live.outbox);
         let handle = outbox.handle().clone();
         handle.spawn(async move {
-            let said = outbox.say(part).await;
+            let (outcome, records) = say_all(&outbox, parts).await;
             drop(turn);
-            let (told, record) = match said {
-                Ok((verdict, record)) => (Ok(verdict), Some(record)),
-                Err(error) => (Err(error), None),
-            };
             // A handler that was dropped does not listen any more.
-            drop(tell.send(told));
-            if let Some(Err(error)) = match record {
-                Some(record) => Some(record.await),
-                None => None,
-            } {
-                tracing::error!(%error, "What became of a message was not stored.");
+            drop(tell.send(outcome));
+            for record in records {
+                if let Err(error) = record.await {
+                    tracing::error!(%error, "What became of a message was not stored.");
+                }
             }
         });
-        match told.await {
-            Ok(Ok(said)) => verdict(said.state, said.error_code, said.detail),
-            Ok(Err(error)) => Err(SendError::Store(error)),
-            Err(_) => Err(SendError::Unknown {
+        told.await.unwrap_or_else(|_| {
+            Err(SendError::Unknown {
                 detail: "the process is ending".to_owned(),
-            }),
+            })
+        })
+    }
+}
+
+/// Sends one part after another; the first outcome that is not *sent*, and the commits of all. After one
+/// that was refused the rest is not sent.
+async fn say_all(outbox: &Outbox, parts: Vec<Part>) -> (Result<(), SendError>, Vec<Record>) {
+    let (mut outcome, mut records) = (Ok(()), Vec::new());
+    for part in parts {
+        let said = match outbox.say(part).await {
+            Ok((said, record)) => {
+                records.push(record);
+                verdict(said.state, said.error_code, said.detail)
+            }
+            Err(error) => Err(SendError::Store(error)),
+        };
+        let goes_on = matches!(said, Ok(()) | Err(SendError::Unknown { .. }));
+        outcome = outcome.and(said);
+        if !goes_on {
+            break;
         }
     }
+    (outcome, records)
 }
 
 fn verdict(state: PartState, code: Option<i64>, detail: Option<String>) -> Result<(), SendError> {

@@ -255,7 +255,11 @@ impl Machine {
     /// The store's, unless it only says that somebody else has dealt with the push.
     pub(crate) fn happened(&mut self, event: Event) -> Result<(), EngineError> {
         match event {
-            Event::Page(limit, page) => self.page_came(limit, page?),
+            Event::Page(limit, page) => {
+                let page = page?;
+                self.outbox.windows().see(&page.pushes, page.upto);
+                self.page_came(limit, page);
+            }
             Event::Due(limit, pushes) => self.due_came(limit, pushes?),
             Event::Refill(lane, limit, pushes) => self.lanes.refill(lane, limit, pushes?),
             Event::Spilled(lane, written) => {

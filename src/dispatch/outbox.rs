@@ -10,12 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::Delivery;
 use crate::clock::{Clock, Timestamp};
+use crate::dispatch::LongTexts;
+use crate::dispatch::sends::{SendSlot, SendSlots};
+use crate::dispatch::windows::{Grant, WindowKeeper};
 use crate::id::AppId;
 use crate::metric::{Counter, Counters};
+use crate::quota::window::Closed;
 use crate::store::{Inbox, Part, PartState, PartVerdict, StoreError};
 
 /// Hands one customer message to the platform.
@@ -57,8 +60,11 @@ pub(crate) struct Outbox {
     courier: Arc<dyn Courier>,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
-    permits: Arc<Semaphore>,
+    slots: SendSlots,
+    windows: Arc<WindowKeeper>,
     patience: Duration,
+    texts: LongTexts,
+    most_messages: u8,
     handle: tokio::runtime::Handle,
 }
 
@@ -76,10 +82,11 @@ impl Outbox {
             courier: Arc::clone(courier),
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
-            permits: Arc::new(Semaphore::new(
-                settings.sends.clamp(1, Semaphore::MAX_PERMITS),
-            )),
+            slots: SendSlots::new(settings.sends),
+            windows: Arc::new(WindowKeeper::new(&settings.windows, inbox, clock)),
             patience: settings.send_patience,
+            texts: settings.texts.clone(),
+            most_messages: settings.windows.most_messages(),
             handle: tokio::runtime::Handle::current(),
         })
     }
@@ -92,9 +99,29 @@ impl Outbox {
         self.clock.now()
     }
 
-    /// A send permit, if one is free now.
-    pub(crate) fn free_permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.permits).try_acquire_owned().ok()
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn texts(&self) -> &LongTexts {
+        &self.texts
+    }
+
+    /// The most messages that one act of a user allows.
+    pub(crate) fn most_messages(&self) -> u8 {
+        self.most_messages
+    }
+
+    /// The sending windows.
+    pub(crate) fn windows(&self) -> &Arc<WindowKeeper> {
+        &self.windows
+    }
+
+    /// Clears a part for sending, if a slot is free now and its user may be written to.
+    pub(crate) fn clear_now(&self, part: &Part) -> Option<Clearance> {
+        let slot = self.slots.free()?;
+        let grant = self.windows.take(&part.account, &part.to).ok()?;
+        Some(Clearance { slot, grant })
     }
 
     /// Stores a new part of a running attempt as *sending*, then delivers it.
@@ -102,29 +129,33 @@ impl Outbox {
     /// # Errors
     /// The store's; then nothing has left.
     pub(crate) async fn say(&self, part: Part) -> Result<(PartVerdict, Record), StoreError> {
-        let permit = self.permit().await;
+        let cleared = self.clear(&part).await;
+        // What is not sent is stored too, and a new part can only begin like this.
         self.inbox.mark_sending(part.clone()).await?;
-        let verdict = self.hand_over(&part, permit).await?;
+        let verdict = match cleared {
+            Ok(clearance) => self.hand_over(&part, clearance).await?,
+            Err(closed) => self.withhold(&part, &closed),
+        };
         let record = self.record(verdict.clone()).await;
         Ok((verdict, record))
     }
 
     /// Delivers the stored parts of a push in order.
     ///
-    /// `permit` belongs to a first part that is *sending* already. After a part that was refused or
+    /// `clearance` belongs to a first part that is *sending* already. After a part that was refused or
     /// is unknown the next one is tried all the same; only when the platform says that the user
     /// cannot be written to at all, the rest is refused unsent.
     pub(crate) async fn deliver(
         &self,
         parts: Vec<Part>,
-        mut permit: Option<OwnedSemaphorePermit>,
+        mut clearance: Option<Clearance>,
     ) -> Deliveries {
         let mut deliveries = Deliveries::default();
         let mut closed: Option<i64> = None;
         for part in parts {
             let verdict = match closed {
                 Some(code) => self.untried(&part, code),
-                None => match self.deliver_part(&part, permit.take()).await {
+                None => match self.deliver_part(&part, clearance.take()).await {
                     Ok(verdict) => verdict,
                     Err(error @ StoreError::Conflict(_)) => {
                         tracing::warn!(push_id = %part.key.push, part = part.key.ordinal, %error, "A part is no longer to be sent.");
@@ -136,9 +167,10 @@ impl Outbox {
                     }
                 },
             };
+            // Where windows are looked at, they know it, and say more about it.
             closed = verdict
                 .error_code
-                .filter(|code| USER_STATE_CODES.contains(code));
+                .filter(|code| USER_STATE_CODES.contains(code) && !self.windows.checks());
             deliveries.records.push(self.record(verdict).await);
         }
         deliveries
@@ -147,17 +179,44 @@ impl Outbox {
     async fn deliver_part(
         &self,
         part: &Part,
-        permit: Option<OwnedSemaphorePermit>,
+        clearance: Option<Clearance>,
     ) -> Result<PartVerdict, StoreError> {
-        // First the permit: a part that waits for one is *waiting*, and after a crash still is.
-        let permit = match permit {
-            Some(permit) => Some(permit),
-            None => self.permit().await,
+        // First the slot: a part that waits for one is *waiting*, and after a crash still is.
+        let clearance = match clearance {
+            Some(clearance) => clearance,
+            None => match self.clear(part).await {
+                Ok(clearance) => clearance,
+                Err(closed) => return Ok(self.withhold(part, &closed)),
+            },
         };
         if part.state != PartState::Sending {
             self.inbox.mark_sending(part.clone()).await?;
         }
-        self.hand_over(part, permit).await
+        self.hand_over(part, clearance).await
+    }
+
+    /// Waits for a slot and takes a message out of the user's grants.
+    ///
+    /// # Errors
+    /// [`Closed`]: the user may not be written to, or not any more when it is the part's turn.
+    async fn clear(&self, part: &Part) -> Result<Clearance, Closed> {
+        // Taken before the wait, so that the wait can be as short as the window.
+        let grant = self.windows.take(&part.account, &part.to)?;
+        let left = grant.closes_at().map(|at| at.since(self.clock.now()));
+        let slot = self.slots.take(self.clock.monotonic(), left).await;
+        let grant = self.still(grant, part)?;
+        Ok(Clearance { slot, grant })
+    }
+
+    /// The grant, or another one if its window has closed meanwhile.
+    fn still(&self, grant: Grant, part: &Part) -> Result<Grant, Closed> {
+        match grant.closes_at() {
+            Some(at) if at > self.clock.now() => Ok(grant),
+            _ => {
+                drop(grant);
+                self.windows.take(&part.account, &part.to)
+            }
+        }
     }
 
     /// Begins the commit of a verdict: it is on its way before the next part leaves.
@@ -170,26 +229,33 @@ impl Outbox {
         }
     }
 
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        // The semaphore is never closed.
-        Arc::clone(&self.permits).acquire_owned().await.ok()
-    }
-
-    /// Hands a part that is *sending* over, with pauses as long as it surely was not sent. During a pause
-    /// it is *waiting*: if the process ends then, the next one sends it.
+    /// Hands a part that is *sending* over, with pauses as long as it surely was not sent and its window
+    /// is open. During a pause it is *waiting*: if the process ends then, the next one sends it.
     async fn hand_over(
         &self,
         part: &Part,
-        permit: Option<OwnedSemaphorePermit>,
+        clearance: Clearance,
     ) -> Result<PartVerdict, StoreError> {
         let began = self.clock.monotonic();
-        let mut permit = permit;
+        let Clearance { slot, mut grant } = clearance;
+        let mut slot = Some(slot);
         let mut pause = FIRST_PAUSE;
         loop {
             let delivery = self.attempt(part).await;
-            let waited = self.clock.monotonic().saturating_sub(began);
-            if !matches!(delivery, Delivery::NotSent { .. }) || waited + pause > self.patience {
+            let Delivery::NotSent { reason, code } = delivery else {
+                settle_grant(grant, &delivery);
                 return Ok(self.judge(part, delivery));
+            };
+            let waited = self.clock.monotonic().saturating_sub(began);
+            let over = grant.closes_at();
+            let over = over.filter(|at| self.clock.now().after(pause) >= *at);
+            if waited + pause > self.patience || over.is_some() {
+                let late = match over {
+                    Some(_) => "; its sending window closes before the next try",
+                    None => "",
+                };
+                let reason = format!("{reason}{late}");
+                return Ok(self.judge(part, Delivery::NotSent { reason, code }));
             }
             let put_back = self.inbox.record(PartVerdict {
                 key: part.key,
@@ -200,11 +266,16 @@ impl Outbox {
                 at: self.clock.now(),
             });
             // Others may send meanwhile.
-            drop(permit.take());
+            drop(slot.take());
             let (put_back, ()) = tokio::join!(put_back, tokio::time::sleep(pause));
             put_back?;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            permit = self.permit().await;
+            let left = grant.closes_at().map(|at| at.since(self.clock.now()));
+            slot = Some(self.slots.take(self.clock.monotonic(), left).await);
+            grant = match self.still(grant, part) {
+                Ok(grant) => grant,
+                Err(closed) => return Ok(self.withhold(part, &closed)),
+            };
             self.inbox.mark_sending(part.clone()).await?;
         }
     }
@@ -259,6 +330,19 @@ impl Outbox {
         }
     }
 
+    /// What is not tried, because its user's sending window is closed.
+    fn withhold(&self, part: &Part, closed: &Closed) -> PartVerdict {
+        self.counters.add(Counter::PartsWithheld);
+        self.judge(
+            part,
+            Delivery::Refused {
+                code: closed.code(),
+                meaning: format!("not sent: {closed}"),
+                rid: None,
+            },
+        )
+    }
+
     /// What is not tried, because the part before it was refused for the user's state.
     fn untried(&self, part: &Part, code: i64) -> PartVerdict {
         self.judge(
@@ -272,11 +356,28 @@ impl Outbox {
     }
 }
 
+/// What a part needs before its first byte leaves.
+#[derive(Debug)]
+pub(crate) struct Clearance {
+    slot: SendSlot,
+    grant: Grant,
+}
+
+/// What the outcome means for the message that was taken out of the user's grants: without a delivery it
+/// is given back.
+fn settle_grant(grant: Grant, delivery: &Delivery) {
+    match delivery {
+        Delivery::Sent { .. } | Delivery::Unknown { .. } => grant.spend(),
+        Delivery::Refused { code, .. } => grant.refuse(*code),
+        Delivery::NotSent { .. } | Delivery::Impossible { .. } => drop(grant),
+    }
+}
+
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox")
             .field("courier", &self.courier)
-            .field("free_permits", &self.permits.available_permits())
+            .field("free_slots", &self.slots.count_free())
             .finish_non_exhaustive()
     }
 }

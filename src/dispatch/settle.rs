@@ -50,6 +50,7 @@ pub(crate) fn conclude(
             None => (Next::Dead { reason }, None),
             Some(scheduled) => {
                 let delay = after.unwrap_or(scheduled);
+                let delay = in_time(delay, times.ended_at, live.closes_at());
                 let at = times.ended_at.after(delay);
                 (Next::Retry { at, reason }, Some(delay))
             }
@@ -66,6 +67,20 @@ pub(crate) fn conclude(
     Conclusion {
         settlement: settlement(push, next, attempt, parts),
         retry_in,
+    }
+}
+
+/// How long before its window closes an attempt is made at the latest: it must still be answered.
+const LAST_CALL: Duration = Duration::from_secs(5);
+
+/// The delay, shortened where a reply after it would come too late for the window, and one before it
+/// would not. What is too late already waits as it was to.
+fn in_time(delay: Duration, now: Timestamp, closes_at: Option<Timestamp>) -> Duration {
+    let left = closes_at.map(|at| at.since(now));
+    let latest = left.and_then(|left| left.checked_sub(LAST_CALL));
+    match latest {
+        Some(latest) if !latest.is_zero() => delay.min(latest),
+        _ => delay,
     }
 }
 
@@ -151,4 +166,27 @@ pub(crate) enum Phase {
     },
     /// It has ended; a send of it is still open.
     Ending,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_that_would_come_too_late_for_its_window_comes_in_time() {
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let seconds = Duration::from_secs;
+        for (name, delay, left, expected) in [
+            ("not known", 60, None, 60),
+            ("long enough", 60, Some(172_800), 60),
+            ("too short", 60, Some(30), 25),
+            ("just long enough", 10, Some(15), 10),
+            ("nearly over", 60, Some(5), 60),
+            ("over", 60, Some(0), 60),
+        ] {
+            let closes_at = left.map(|left| now.after(seconds(left)));
+            let found = in_time(seconds(delay), now, closes_at);
+            assert_eq!(found, seconds(expected), "{name}");
+        }
+    }
 }

@@ -33,6 +33,7 @@ mod media;
 mod menu;
 mod news;
 mod passive;
+mod split;
 mod text;
 mod transfer;
 mod vocabulary;
@@ -46,6 +47,7 @@ pub use menu::{
 };
 pub use news::{Article, MAX_ARTICLES, MAX_ARTICLES_TO_EVENT, MpNews, MpNewsArticle, News};
 pub use passive::PassiveReply;
+pub use split::Pieces;
 pub use text::{MAX_TEXT_BYTES, Text};
 pub use transfer::TransferToCustomerService;
 pub use vocabulary::{Entry, Field, List, Member, VOCABULARY};

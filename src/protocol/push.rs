@@ -12,6 +12,7 @@ use crate::id::{AppId, OpenId};
 use crate::protocol::xml::XmlError;
 
 mod account;
+mod act;
 mod card;
 mod dedupe;
 mod element;
@@ -33,6 +34,7 @@ mod verification;
 mod vocabulary;
 
 pub use account::*;
+pub use act::Act;
 pub use card::*;
 pub use element::{Count, Field, Word};
 pub use fields::Fields;

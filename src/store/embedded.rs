@@ -32,7 +32,7 @@ use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
 use crate::store::{
     ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey, PartVerdict,
-    QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
+    Past, QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
 mod batch;
@@ -364,6 +364,15 @@ impl Inbox for Embedded {
 
     fn parts(&self, push: PushId, run: u32) -> BoxFuture<'_, Result<Vec<Part>, StoreError>> {
         self.ask(&self.reader, move |view| view.parts(push, run))
+    }
+
+    fn past(
+        &self,
+        after: PushId,
+        upto: PushId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Past, StoreError>> {
+        self.ask(&self.lister, move |view| view.past(after, upto, limit))
     }
 
     fn spill(&self, lane: LaneKey, pushes: Vec<PushId>) -> BoxFuture<'_, Result<(), StoreError>> {

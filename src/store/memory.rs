@@ -14,7 +14,7 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::Kind;
 use crate::store::{
     Accepted, ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey,
-    PartVerdict, QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
+    PartVerdict, Past, QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
 mod model;
@@ -154,6 +154,15 @@ impl Inbox for MemoryInbox {
 
     fn parts(&self, push: PushId, run: u32) -> BoxFuture<'_, Result<Vec<Part>, StoreError>> {
         self.now(|model| Ok(model.parts(push, run)))
+    }
+
+    fn past(
+        &self,
+        after: PushId,
+        upto: PushId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Past, StoreError>> {
+        self.now(|model| Ok(model.past(after, upto, limit)))
     }
 
     fn spill(&self, lane: LaneKey, pushes: Vec<PushId>) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -9,3 +9,4 @@ mod lanes;
 mod replies;
 mod restarts;
 mod retries;
+mod windows;

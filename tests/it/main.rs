@@ -27,3 +27,4 @@ mod tokenstores;
 mod vectors;
 mod vocabulary;
 mod webhook;
+mod windows;

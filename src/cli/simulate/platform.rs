@@ -54,6 +54,10 @@ pub struct PlatformArgs {
 pub enum WindowSwitch {
     /// As on the platform.
     On,
+    /// A message counts in every window that is open; WeChat does not say which of the two it does.
+    Shared,
+    /// As until 2023-06: a message allows 20 within 48 hours.
+    Old,
     /// Everybody may be written to.
     Off,
 }
@@ -100,6 +104,8 @@ pub(super) async fn serve(
     settings.token_length = args.token_length;
     settings.windows = match args.windows {
         WindowSwitch::On => Windows::On,
+        WindowSwitch::Shared => Windows::Shared,
+        WindowSwitch::Old => Windows::Old,
         WindowSwitch::Off => Windows::Off,
     };
     let skin = start(args.listen, Platform::new(settings, seed), clock)?;

@@ -13,8 +13,13 @@ use crate::id::OpenId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Windows {
-    /// As on the platform: users who did nothing are answered 45015.
+    /// As on the platform: users who did nothing are answered 45015. Each scene is counted by itself.
     On,
+    /// The same, but a message counts in every window that is open. The platform does not say which of
+    /// the two it does.
+    Shared,
+    /// As until 2023-06: a message allows 20 within 48 hours.
+    Old,
     /// Everybody may be written to at any time: for measuring, not for judging.
     Off,
 }
@@ -26,7 +31,8 @@ pub enum Windows {
 pub enum Scene {
     /// Sent a message: 5 messages within 48 hours.
     Message,
-    /// Tapped a menu item of type click, scancode_push or scancode_waitmsg: 3 within a minute.
+    /// Tapped a menu item of type click, scancode_push or scancode_waitmsg, or an item of a menu message:
+    /// 3 within a minute.
     MenuClick,
     /// Began to follow the account: 3 within a minute.
     Follow,
@@ -44,8 +50,9 @@ impl Scene {
     /// How many messages a scene grants, and for how many seconds.
     ///
     /// Source: the page of custom/send for service accounts, figures in force since 2023-06-12.
-    fn grant(self) -> Option<(u32, i64)> {
+    fn grant(self, windows: Windows) -> Option<(u32, i64)> {
         match self {
+            Self::Message if windows == Windows::Old => Some((20, 48 * 60 * 60)),
             Self::Message => Some((5, 48 * 60 * 60)),
             Self::MenuClick | Self::Follow | Self::ScanCode => Some((3, 60)),
             Self::Unfollow | Self::Block | Self::Unblock => None,
@@ -100,7 +107,7 @@ impl Grants {
             Scene::Unblock => user.blocked = false,
             Scene::Message | Scene::MenuClick | Scene::Follow | Scene::ScanCode => {}
         }
-        if let Some((remaining, seconds)) = scene.grant() {
+        if let Some((remaining, seconds)) = scene.grant(self.windows) {
             // A new action fills the grant of its scene up again; it does not add to it.
             user.grants.retain(|grant| grant.scene != scene);
             user.grants.push(Grant {
@@ -133,13 +140,20 @@ impl Grants {
         if user.grants.is_empty() {
             return Err(Refusal::code(45015));
         }
-        let soonest = user
-            .grants
-            .iter_mut()
-            .filter(|grant| grant.remaining > 0)
-            .min_by_key(|grant| grant.until)
-            .ok_or(Refusal::code(45047))?;
-        soonest.remaining -= 1;
-        Ok(())
+        user.grants.sort_by_key(|grant| grant.until);
+        let counted = match self.windows {
+            Windows::Shared => usize::MAX,
+            Windows::On | Windows::Old | Windows::Off => 1,
+        };
+        let open = user.grants.iter_mut().filter(|grant| grant.remaining > 0);
+        let mut used = 0;
+        for grant in open.take(counted) {
+            grant.remaining -= 1;
+            used += 1;
+        }
+        match used {
+            0 => Err(Refusal::code(45047)),
+            _ => Ok(()),
+        }
     }
 }

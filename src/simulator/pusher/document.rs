@@ -85,6 +85,8 @@ impl Push {
         let is_event = element("MsgType").is_some_and(|kind| kind.eq_ignore_ascii_case("event"));
         let scene = match element("Event") {
             Some(event) if is_event => scene_of(&event),
+            // A tap on an item of a menu message comes as a text.
+            _ if element("bizmsgmenuid").is_some() => Some(Scene::MenuClick),
             _ => element("MsgType").map(|_| Scene::Message),
         };
         Self {

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::id::{AppId, PushId};
 use crate::secret::VerifyTicket;
 use crate::store::{
-    ComponentTicket, Filter, Page, Part, PartKey, PushState, StoreError, StoredPush, Story,
+    ComponentTicket, Filter, Page, Part, PartKey, Past, PushState, StoreError, StoredPush, Story,
 };
 
 /// A read-only look at a data directory. Works while a server runs on it, and sees every commit that
@@ -182,6 +182,39 @@ impl View {
             "SELECT {PART_COLUMNS} FROM part WHERE push = ?1 AND run = ?2 ORDER BY ordinal"
         );
         self.rows(&sql, params![Code(push), run], code::part)
+    }
+
+    /// Pushes above `after`, up to and with `upto`, with their parts.
+    pub(super) fn past(
+        &self,
+        after: PushId,
+        upto: PushId,
+        limit: usize,
+    ) -> Result<Past, StoreError> {
+        // One transaction, so that the rows belong together.
+        let _transaction = self.connection.unchecked_transaction().map_err(read)?;
+        let sql = format!(
+            "SELECT {PUSH_COLUMNS} FROM push WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"
+        );
+        let bounds = params![Code(after), Code(upto), count(limit)];
+        let pushes = self.rows(&sql, bounds, code::push)?;
+        let parts = match pushes.last() {
+            Some(last) => {
+                let sql = format!(
+                    "SELECT {PART_COLUMNS} FROM part WHERE push > ?1 AND push <= ?2 \
+                     ORDER BY push, run, ordinal"
+                );
+                self.rows(&sql, params![Code(after), Code(last.id)], code::part)?
+            }
+            None => Vec::new(),
+        };
+        let oldest = "SELECT received_at FROM push WHERE state = 1 ORDER BY id LIMIT 1";
+        let received_at = |row: &Row<'_>| Ok(row.get::<_, Code<Timestamp>>(0)?.0);
+        Ok(Past {
+            pushes,
+            parts,
+            complete_since: self.rows(oldest, [], received_at)?.pop(),
+        })
     }
 
     fn newest(&self) -> Result<PushId, StoreError> {

@@ -9,7 +9,7 @@ use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
 use crate::store::{
     Accepted, Attempt, ComponentTicket, Filter, LaneKey, NewPush, Next, Page, Part, PartKey,
-    PartState, PartVerdict, PushState, SEEN_CAP, SEEN_RETENTION, Settlement, StoreError,
+    PartState, PartVerdict, Past, PushState, SEEN_CAP, SEEN_RETENTION, Settlement, StoreError,
     StoredPush, Story,
 };
 
@@ -188,6 +188,21 @@ impl Model {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let above = self.waiting.range((from, Bound::Unbounded));
         above.take(limit).filter_map(|key| self.part(key)).collect()
+    }
+
+    /// Pushes above `after`, up to and with `upto`, with their parts.
+    pub fn past(&self, after: PushId, upto: PushId, limit: usize) -> Past {
+        let above = self.rows.range(after_id(after)..);
+        let of_page = above.take_while(|(id, _)| **id <= upto).take(limit);
+        let mut past = Past::default();
+        for (_, row) in of_page {
+            past.pushes.push(row.push.clone());
+            past.parts.extend(row.parts.values().cloned());
+        }
+        let mut rows = self.rows.values();
+        let oldest = rows.find(|row| row.push.state == PushState::Done);
+        past.complete_since = oldest.map(|row| row.push.received_at);
+        past
     }
 
     /// The parts of one run.

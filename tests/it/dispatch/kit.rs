@@ -80,8 +80,15 @@ impl Courier for Platform {
     }
 }
 
-/// Settings with which nothing takes longer than a test may.
+/// Settings with which nothing takes longer than a test may, and users may be written to at any time.
 pub(crate) fn quick() -> Settings {
+    let mut settings = with_windows();
+    settings.windows.check = false;
+    settings
+}
+
+/// The same with sending windows.
+pub(crate) fn with_windows() -> Settings {
     Settings {
         attempts: Attempts::after(["10ms", "20ms"]).unwrap(),
         stop_grace: LONG,
@@ -185,6 +192,13 @@ impl House {
 
     pub(crate) async fn event(&self, user: &str, event: &str) -> PushId {
         let inner = format!("<MsgType>event</MsgType><Event>{event}</Event>");
+        self.push(user, Kind::Event, &inner).await
+    }
+
+    /// A tap on a menu button.
+    pub(crate) async fn click(&self, user: &str, key: &str) -> PushId {
+        let inner =
+            format!("<MsgType>event</MsgType><Event>CLICK</Event><EventKey>{key}</EventKey>");
         self.push(user, Kind::Event, &inner).await
     }
 

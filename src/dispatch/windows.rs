@@ -1,0 +1,217 @@
+//! The sending windows as the engine keeps them: fed by what comes in, asked before anything goes out.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::clock::{Clock, Timestamp};
+use crate::id::{AppId, OpenId, PushId};
+use crate::protocol::push::{Act, Kind};
+use crate::quota::window::{Closed, Settings, Standing, Taken, Windows};
+use crate::store::{Inbox, Part, PartState, StoreError, StoredPush};
+
+/// When the cursor is further behind what is stored, a user may have acted without our knowing.
+const BEHIND: i64 = 1_000;
+
+/// Pushes from before this process that are read at once.
+const PAGE: usize = 256;
+
+/// The windows, if they are to be looked at.
+pub(crate) struct WindowKeeper {
+    windows: Option<Mutex<Windows>>,
+    longest: Duration,
+    clock: Arc<dyn Clock>,
+    /// What was stored before this process: it is remembered, what is above is seen.
+    born: PushId,
+    began: Timestamp,
+    newest: watch::Receiver<PushId>,
+    /// Everything up to here was seen.
+    seen: AtomicI64,
+}
+
+impl WindowKeeper {
+    pub(crate) fn new(settings: &Settings, inbox: &Arc<dyn Inbox>, clock: &Arc<dyn Clock>) -> Self {
+        let newest = inbox.newest();
+        let born = *newest.borrow();
+        let began = clock.now();
+        let windows = || Mutex::new(Windows::new(settings.clone(), began));
+        Self {
+            windows: settings.check.then(windows),
+            longest: settings.longest(),
+            clock: Arc::clone(clock),
+            born,
+            began,
+            newest,
+            seen: AtomicI64::new(born.0),
+        }
+    }
+
+    /// Notes what users did, in the order of acceptance, up to this push.
+    pub(crate) fn see(&self, pushes: &[StoredPush], upto: PushId) {
+        let Some(windows) = &self.windows else {
+            return;
+        };
+        let new = pushes.iter().filter(|push| push.id > self.born);
+        // Reading outside the lock.
+        let acts: Vec<_> = new.filter_map(|push| Some((push, act(push)?))).collect();
+        if !acts.is_empty() {
+            let mut windows = lock(windows);
+            for (push, (act, create_time)) in acts {
+                let (account, user) = (&push.account, &push.user);
+                windows.acted(account, user, act, create_time, push.received_at);
+            }
+        }
+        self.seen.fetch_max(upto.0, Ordering::Release);
+    }
+
+    /// Whether windows are looked at at all.
+    pub(crate) fn checks(&self) -> bool {
+        self.windows.is_some()
+    }
+
+    /// Whether this user may be written to.
+    pub(crate) fn standing(&self, account: &AppId, user: &OpenId) -> Standing {
+        let Some(windows) = &self.windows else {
+            return Standing::Unknown;
+        };
+        let standing = lock(windows).standing(self.clock.now(), account, user);
+        match standing {
+            Standing::Closed(_) if self.is_behind() => Standing::Unknown,
+            standing => standing,
+        }
+    }
+
+    /// Takes one message out of the user's grants.
+    ///
+    /// # Errors
+    /// [`Closed`]: the platform would refuse it.
+    pub(crate) fn take(self: &Arc<Self>, account: &AppId, user: &OpenId) -> Result<Grant, Closed> {
+        let now = self.clock.now();
+        let taken = match &self.windows {
+            Some(windows) => lock(windows).take(now, account, user).map(Some),
+            None => Ok(None),
+        };
+        let taken = match taken {
+            Err(_) if self.is_behind() => None,
+            taken => taken?,
+        };
+        Ok(Grant {
+            keeper: Arc::clone(self),
+            taken,
+        })
+    }
+
+    /// Remembers what the store still has of the time before this process, page by page.
+    ///
+    /// # Errors
+    /// The store's. What is not remembered stays unknown, and is tried.
+    pub(crate) async fn remember(&self, inbox: &Arc<dyn Inbox>) -> Result<(), StoreError> {
+        let Some(windows) = &self.windows else {
+            return Ok(());
+        };
+        let long_ago = self.began.milliseconds() - millis(self.longest);
+        let since = Timestamp::from_milliseconds(long_ago);
+        let mut after = PushId(PushId::next(PushId::ZERO, since).0 - 1);
+        let mut sent: Vec<Part> = Vec::new();
+        loop {
+            let past = inbox.past(after, self.born, PAGE).await?;
+            sent.extend(past.parts.into_iter().filter(|part| self.was_sent(part)));
+            sent.sort_by_key(|part| part.changed_at);
+            let mut due = sent.drain(..).peekable();
+            let mut windows = lock(windows);
+            let remember_sent = |windows: &mut Windows, part: Part| {
+                windows.remember_sent(&part.account, &part.to, part.changed_at);
+            };
+            for push in &past.pushes {
+                while let Some(part) = due.next_if(|part| part.changed_at < push.received_at) {
+                    remember_sent(&mut windows, part);
+                }
+                if let Some((act, create_time)) = act(push) {
+                    let (account, user) = (&push.account, &push.user);
+                    windows.remember_act(account, user, act, create_time, push.received_at);
+                }
+            }
+            let Some(last) = past.pushes.last() else {
+                due.for_each(|part| remember_sent(&mut windows, part));
+                windows.remembered(past.complete_since);
+                return Ok(());
+            };
+            after = last.id;
+            let later: Vec<_> = due.collect();
+            drop(windows);
+            sent = later;
+        }
+    }
+
+    /// Whether a message used up a grant before this process began.
+    fn was_sent(&self, part: &Part) -> bool {
+        matches!(part.state, PartState::Sent | PartState::Unknown) && part.changed_at <= self.began
+    }
+
+    /// Whether users may have done something that is stored and was not seen yet.
+    fn is_behind(&self) -> bool {
+        let milliseconds = |id: i64| id >> 20;
+        let newest = milliseconds(self.newest.borrow().0);
+        newest - milliseconds(self.seen.load(Ordering::Acquire)) > BEHIND
+    }
+}
+
+/// A message taken out of its user's grants. Dropped, it is given back.
+pub(crate) struct Grant {
+    keeper: Arc<WindowKeeper>,
+    taken: Option<Taken>,
+}
+
+impl Grant {
+    /// Until when it may be sent, if that is known.
+    pub(crate) fn closes_at(&self) -> Option<Timestamp> {
+        self.taken.as_ref()?.closes_at()
+    }
+
+    /// The message was delivered, or may have been.
+    pub(crate) fn spend(mut self) {
+        self.taken = None;
+    }
+
+    /// The platform refused the message with this code.
+    pub(crate) fn refuse(self, code: i64) {
+        if let (Some(taken), Some(windows)) = (&self.taken, &self.keeper.windows) {
+            lock(windows).refused(self.keeper.clock.now(), taken, code);
+        }
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if let (Some(taken), Some(windows)) = (&self.taken, &self.keeper.windows) {
+            lock(windows).give_back(taken);
+        }
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Grant").field(&self.closes_at()).finish()
+    }
+}
+
+/// What the user of a push did, as far as it concerns windows.
+fn act(push: &StoredPush) -> Option<(Act, Option<i64>)> {
+    match push.kind {
+        Kind::Message | Kind::Event if !push.user.as_str().is_empty() => {
+            Act::read(&push.account, &push.body)
+        }
+        _ => None,
+    }
+}
+
+fn lock(windows: &Mutex<Windows>) -> MutexGuard<'_, Windows> {
+    windows.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,3 @@
+//! What the platform allows, and what of it is left.
+
+pub mod window;
