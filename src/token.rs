@@ -34,6 +34,7 @@ pub mod central;
 mod error;
 pub(crate) mod flight;
 mod lifetime;
+pub mod publisher;
 pub mod remote;
 mod renewal;
 mod request;
@@ -165,6 +166,11 @@ impl Keeper {
     /// The token in hand, if it may be used. Asks nobody.
     pub fn held(&self) -> Option<Lease> {
         self.shared.state().lease(self.shared.now().monotonic)
+    }
+
+    /// Tells the newest generation whenever another token comes into hand; 0 before the first one.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.shared.state().generations()
     }
 
     /// Tells that the platform refused a token, and returns the one to use instead.

@@ -12,14 +12,16 @@ use crate::config::{AccountSettings, Config, TokenService, TokenStoreKind};
 use crate::http::admin::AdminParts;
 use crate::metric::Counters;
 use crate::platform::Platform;
+use crate::store::copies::PlainCopies;
 use crate::store::embedded::EmbeddedTokens;
 use crate::store::memory_tokens::MemoryTokens;
 #[cfg(feature = "mysql")]
 use crate::store::mysql::MysqlTokens;
 #[cfg(feature = "redis")]
-use crate::store::redis::RedisTokens;
+use crate::store::redis::{RedisCopies, RedisTokens};
 use crate::store::tokens::Tokens;
 use crate::token::central::Central;
+use crate::token::publisher::Publisher;
 use crate::token::remote::{RemoteParts, RemoteTokens};
 use crate::token::{Keeper, KeeperParts, TokenSource};
 use crate::transport::{HttpTransport, Transport};
@@ -31,6 +33,22 @@ pub(super) struct Outward {
     pub(super) sources: Vec<Arc<dyn TokenSource>>,
     /// Those of the sources that ask the platform themselves.
     keepers: Vec<Arc<Keeper>>,
+    /// Where plain copies of their tokens are kept.
+    copies: Option<Arc<dyn PlainCopies>>,
+}
+
+#[cfg(feature = "redis")]
+fn open_copies(config: &Config) -> Result<Option<Arc<dyn PlainCopies>>, StartError> {
+    let Some(publish) = &config.token.publish else {
+        return Ok(None);
+    };
+    let copies = RedisCopies::open(publish.url.expose(), &publish.key)?;
+    Ok(Some(Arc::new(copies)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_copies(_config: &Config) -> Result<Option<Arc<dyn PlainCopies>>, StartError> {
+    Ok(None)
 }
 
 fn open_token_store(
@@ -123,12 +141,17 @@ impl Outward {
             api: Arc::new(api),
             sources,
             keepers,
+            copies: open_copies(config)?,
         })
     }
 
     /// Has the keepers look after their tokens until `stop` says so.
     pub(super) fn look_after_tokens(&self, stop: &watch::Receiver<bool>, runtime: &Runtime) {
         for keeper in &self.keepers {
+            if let Some(copies) = &self.copies {
+                let publisher = Publisher::new(Arc::clone(keeper), Arc::clone(copies));
+                runtime.spawn(publisher.run(stop.clone()));
+            }
             let (keeper, stop) = (Arc::clone(keeper), stop.clone());
             runtime.spawn(async move { keeper.run(stop).await });
         }

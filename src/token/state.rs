@@ -24,7 +24,7 @@ pub(super) struct State {
     held: Option<Held>,
     failure: Option<Failure>,
     /// The newest generation that was ever seen.
-    newest: u64,
+    newest: watch::Sender<u64>,
     budget: Budget,
     /// When the store was last looked at.
     looked_at: Option<Duration>,
@@ -104,7 +104,7 @@ impl State {
             kind,
             held: None,
             failure: None,
-            newest: 0,
+            newest: watch::Sender::new(0),
             budget: Budget::new(Limits::of(kind)),
             looked_at: None,
             alarmed: 0,
@@ -143,6 +143,11 @@ impl State {
     /// The token in hand, if it is usable.
     pub(super) fn lease(&self, now: Duration) -> Option<Lease> {
         self.usable(now).map(|(_, lease)| lease)
+    }
+
+    /// Tells each newest generation.
+    pub(super) fn generations(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
     }
 
     /// The record in hand, usable or not.
@@ -224,7 +229,7 @@ impl State {
             token: minted.token,
             asked_at,
             expires_at: asked_at.after(minted.lifetime),
-            known: self.newest,
+            known: *self.newest.borrow(),
             by: by.to_owned(),
         }
     }
@@ -265,7 +270,11 @@ impl State {
     }
 
     fn put(&mut self, record: TokenRecord, now: Now, age: Duration, is_own: bool) -> Lease {
-        self.newest = self.newest.max(record.generation);
+        self.newest.send_if_modified(|newest| {
+            let is_newer = record.generation > *newest;
+            *newest = record.generation.max(*newest);
+            is_newer
+        });
         let whole = record.expires_at.since(record.confirmed_at);
         let held = Held {
             lifetime: Lifetime::new(whole, self.kind),

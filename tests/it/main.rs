@@ -15,6 +15,8 @@ mod floors;
 mod hostile;
 mod main_job;
 mod messages;
+#[cfg(feature = "redis")]
+mod publish;
 mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;
