@@ -385,6 +385,7 @@ impl Stoppable {
         self.running.stop_public().await;
         self.inbox.close().await;
         self.running.stop_admin().await;
+        self.admin.store_uses().await;
         match stopped {
             Ok(Ok(Stopped { clean: true, .. })) => {
                 tracing::info!("Stopped; nothing was left in hand.");

@@ -28,6 +28,7 @@ pub mod redis;
 mod seen;
 mod ticket;
 pub mod tokens;
+pub mod usage;
 
 pub use ticket::{Desk, Pickup, Ticket};
 

@@ -9,6 +9,7 @@
 //! | `wxhook:{wx1}:stable:right` | `FENCE:OWNER` of the right to ask | with the right |
 //! | `wxhook:{wx1}:stable:fence` | the newest fence | never |
 //! | `wxhook:{wx1}:stable:notes` | list of the newest notes, as JSON | never |
+//! | `wxhook:{wx1}:clients` | hash: of each client reads, time of the last, reports, time and code of the last | never |
 //!
 //! The token stands there in clear: whoever may read this Redis may act as the account.
 
@@ -27,6 +28,7 @@ use crate::store::tokens::{
 
 mod copies;
 mod link;
+mod usage;
 
 pub use self::copies::{CopiesError, RedisCopies};
 pub use self::link::{ANSWER_LIMIT, AddressError};
@@ -95,6 +97,7 @@ pub struct RedisTokens {
     write: Script,
     release: Script,
     note: Script,
+    usage: Script,
 }
 
 /// A note as it is stored.
@@ -124,6 +127,7 @@ impl RedisTokens {
             write: Script::new(WRITE),
             release: Script::new(RELEASE),
             note: Script::new(NOTE),
+            usage: usage::script(),
         })
     }
 

@@ -26,6 +26,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod usage;
 mod vectors;
 mod vocabulary;
 mod webhook;
