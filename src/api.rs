@@ -56,6 +56,8 @@ use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::Platform;
 use crate::platform::exchange::CALL_TIMEOUT;
+use crate::store::memory_tokens::MemoryTokens;
+use crate::store::tokens::Tokens;
 use crate::token::TokenSource;
 
 mod call;
@@ -66,7 +68,7 @@ mod ticket;
 
 pub use self::error::CallError;
 use self::ticket::Tickets;
-pub use self::ticket::{TICKET_RENEWAL_WINDOW, TicketKind, TicketLease};
+pub use self::ticket::{TicketKind, TicketLease};
 
 /// What became of a message handed to the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +145,6 @@ pub struct Api {
     platform: Arc<Platform>,
     sources: HashMap<AppId, Arc<dyn TokenSource>>,
     settings: Settings,
-    clock: Arc<dyn Clock>,
     tickets: Tickets,
 }
 
@@ -156,16 +157,23 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// Puts the parts together. Calls nobody.
+    /// Puts the parts together. Calls nobody. JS-SDK tickets are kept in memory, until
+    /// [`Api::keeping_tickets_in`] names a store.
     pub fn new(parts: ApiParts) -> Self {
+        let tickets = MemoryTokens::new(Arc::clone(&parts.clock));
         let named = |source: Arc<dyn TokenSource>| (source.account().clone(), source);
         Self {
             platform: parts.platform,
             sources: parts.sources.into_iter().map(named).collect(),
             settings: parts.settings,
-            clock: parts.clock,
-            tickets: Tickets::default(),
+            tickets: Tickets::kept_in(tickets, parts.clock),
         }
+    }
+
+    /// Keeps JS-SDK tickets where other processes of the same accounts find them.
+    pub fn keeping_tickets_in(mut self, store: Arc<dyn Tokens>, clock: Arc<dyn Clock>) -> Self {
+        self.tickets = Tickets::kept_in(store, clock);
+        self
     }
 
     /// Sends one customer message (客服消息): the exact JSON of `custom/send`.
