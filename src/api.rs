@@ -38,6 +38,7 @@
 //! let api = Api::new(ApiParts {
 //!     platform,
 //!     sources: vec![Arc::new(keeper)],
+//!     tickets: None,
 //!     clock,
 //!     settings: Settings::default(),
 //! });
@@ -58,6 +59,8 @@ use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::Platform;
 use crate::platform::exchange::CALL_TIMEOUT;
+use crate::store::memory_tokens::MemoryTokens;
+use crate::store::tokens::Tokens;
 use crate::token::TokenSource;
 
 mod call;
@@ -78,7 +81,7 @@ pub use self::handle::ApiHandle;
 pub use self::raw::RawCall;
 pub use self::request::RequestError;
 use self::ticket::Tickets;
-pub use self::ticket::{TICKET_RENEWAL_WINDOW, TicketKind, TicketLease};
+pub use self::ticket::{TicketKind, TicketLease};
 
 /// What became of a message handed to the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +170,9 @@ pub struct ApiParts {
     pub platform: Arc<Platform>,
     /// Where each account's tokens come from; one that only receives has no source.
     pub sources: Vec<Arc<dyn TokenSource>>,
+    /// Where JS-SDK tickets are kept, for other processes of the same accounts to find; none: in this
+    /// process's memory.
+    pub tickets: Option<Arc<dyn Tokens>>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// How the client behaves.
@@ -180,8 +186,8 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     platform: Arc<Platform>,
     sources: HashMap<AppId, Arc<dyn TokenSource>>,
-    settings: Settings,
     clock: Arc<dyn Clock>,
+    settings: Settings,
     tickets: Tickets,
 }
 
@@ -196,13 +202,16 @@ impl fmt::Debug for Api {
 impl Api {
     /// Puts the parts together. Calls nobody.
     pub fn new(parts: ApiParts) -> Self {
+        let tickets = parts
+            .tickets
+            .unwrap_or_else(|| MemoryTokens::new(Arc::clone(&parts.clock)));
         let named = |source: Arc<dyn TokenSource>| (source.account().clone(), source);
         Self(Arc::new(Inner {
             platform: parts.platform,
             sources: parts.sources.into_iter().map(named).collect(),
             settings: parts.settings,
+            tickets: Tickets::kept_in(tickets, Arc::clone(&parts.clock)),
             clock: parts.clock,
-            tickets: Tickets::default(),
         }))
     }
 

@@ -131,8 +131,10 @@ pub struct Config {
 /// What a command needs of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// At least one account.
+    /// At least one account, with what verifies and opens its pushes.
     Accounts,
+    /// Accounts as far as there are any, with nothing that verifies and opens pushes: it receives none.
+    Tokens,
     /// No account: it only looks at the store or at the running server.
     NoAccount,
 }

@@ -21,6 +21,7 @@ pub mod exchange;
 pub(crate) mod health;
 pub mod hosts;
 pub(crate) mod scrub;
+pub mod skew;
 
 /// What a failing host is asked to see whether it works again. Without a token it answers a code,
 /// which is all that needs to be known.

@@ -70,7 +70,7 @@ pub(super) fn run(
     command: &AccessTokenCommand,
     config: Option<&Path>,
 ) -> Result<ExitCode, Failure> {
-    let config = super::load_for_reading(config)?;
+    let config = super::load_for_tokens(config)?;
     match command {
         AccessTokenCommand::Show(args) => show(args, &config)?,
         AccessTokenCommand::Refresh(args) => {
@@ -126,6 +126,11 @@ fn show(args: &ShowArgs, config: &Config) -> Result<(), Failure> {
             "no account {name:?} with an AppSecret is configured"
         )));
     }
+    if let (false, Some(seconds)) = (args.json, answer["clock_skew_seconds"].as_i64()) {
+        line(format_args!(
+            "WeChat's clock is {seconds} s ahead of this machine's: look at its time server"
+        ))?;
+    }
     for status in shown {
         if args.json {
             line(status)?;
@@ -158,6 +163,14 @@ fn told(status: &Value) -> Vec<String> {
     }
     if let Some(failure) = status["failure"].as_str() {
         lines.push(format!("  last failure: {failure}"));
+    }
+    if let (Some(today), Some(a_day)) = (
+        status["questions"]["today"].as_u64(),
+        status["questions"]["a_day"].as_u64(),
+    ) {
+        lines.push(format!(
+            "  asked WeChat {today} times today, of at most {a_day}"
+        ));
     }
     let all = |key: &str| status[key].as_array().map_or(&[][..], Vec::as_slice);
     for entry in all("history").iter().rev().take(SHOWN) {

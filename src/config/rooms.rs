@@ -26,12 +26,13 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     let log_filter = reader.text("log.filter", |text| Ok(text.to_owned()));
     let log_format = reader.text("log.format", log_format);
     let components = component::read_all(reader);
+    let receives = needs != Needs::Tokens;
     let needs = match &components {
         Some(components) if components.is_empty() => needs,
         // A server for a third-party platform needs no account of its own.
         _ => Needs::NoAccount,
     };
-    let accounts = account::read_all(reader, needs);
+    let accounts = account::read_all(reader, needs, receives);
     let token_service = token::service(reader);
     let service = token_service.as_ref().and_then(Option::as_ref);
     token::check_publisher(reader, tokens.as_ref(), service);

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::client::{Caller, Client, Keyring};
-use super::token::refused;
+use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
@@ -163,8 +163,15 @@ impl Admin {
             Health::Closed => Some("the store is closed".to_owned()),
         };
         let durability = pushes.map(|pushes| pushes.inbox.durability());
-        let body =
-            json!({ "ready": obstacle.is_none(), "obstacle": obstacle, "durability": durability });
+        let central = &self.parts.central;
+        let tokens: Vec<Value> = central.at_hand().iter().map(at_a_glance).collect();
+        let body = json!({
+            "ready": obstacle.is_none(),
+            "obstacle": obstacle,
+            "durability": durability,
+            "tokens": tokens,
+            "clock_skew_seconds": central.clock_skew(),
+        });
         match obstacle {
             None => HttpResponse::Ok().json(body),
             Some(_) => HttpResponse::ServiceUnavailable().json(body),

@@ -5,16 +5,18 @@
 //! `wxhook_token_clients` for who read. Every step is one statement on one row, outside any
 //! transaction: a process that stands still holds no lock.
 //!
-//! The token stands there in clear: whoever may read the table may act as the account. Over a
-//! connection without TLS, MySQL's `caching_sha2_password` works only once the server has cached the
-//! password; `?ssl-mode=VERIFY_IDENTITY` or a user of `mysql_native_password` avoid that.
+//! The token stands there in clear: whoever may read the table may act as the account. So a connection
+//! that leaves this machine is encrypted, or does not come about, unless the address asks for less:
+//! `?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE` proves the server as well, `?ssl-mode=DISABLED` and
+//! `?ssl-mode=PREFERRED` allow clear text.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlQueryResult, MySqlRow};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlQueryResult, MySqlRow, MySqlSslMode};
 use sqlx::{Connection as _, Row as _};
 use tokio::sync::Semaphore;
 
@@ -167,7 +169,7 @@ impl MysqlTokens {
             return Err(AddressError::Form);
         }
         Ok(Self {
-            options,
+            options: encrypted(url, options),
             idle: Mutex::default(),
             permits: Semaphore::new(CONNECTIONS),
         })
@@ -210,6 +212,26 @@ impl MysqlTokens {
         within
             .await
             .unwrap_or_else(|_elapsed| Err(TokensError::away("it did not answer in time")))
+    }
+}
+
+/// What the library prefers, it does without when the server has no TLS; whoever sits in between can
+/// say that it has none.
+fn encrypted(url: &str, options: MySqlConnectOptions) -> MySqlConnectOptions {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let is_said = query
+        .split('&')
+        .any(|pair| pair.starts_with("ssl-mode=") || pair.starts_with("sslmode="));
+    let host = options.get_host().trim_matches(['[', ']']);
+    let is_here = host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+        || options.get_socket().is_some();
+    if is_said || is_here {
+        options
+    } else {
+        options.ssl_mode(MySqlSslMode::Required)
     }
 }
 
@@ -429,5 +451,41 @@ fn failure(error: sqlx::Error) -> TokensError {
             TokensError::Unreadable(Arc::from("a column is of another type"))
         }
         other => TokensError::away(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_leaves_this_machine_is_encrypted_unless_the_address_asks_for_less() {
+        for (address, expected) in [
+            ("mysql://wx:p@db.example/tokens", "Required"),
+            (
+                "mysql://wx:p@10.0.0.5:3306/tokens?charset=utf8mb4",
+                "Required",
+            ),
+            (
+                "mysql://wx:p@db.example/tokens?ssl-mode=VERIFY_IDENTITY",
+                "VerifyIdentity",
+            ),
+            (
+                "mysql://wx:p@db.example/tokens?ssl-mode=DISABLED",
+                "Disabled",
+            ),
+            (
+                "mysql://wx:p@db.example/tokens?ssl-mode=PREFERRED",
+                "Preferred",
+            ),
+            ("mysql://wx:p@127.0.0.1/tokens", "Preferred"),
+            ("mysql://wx:p@localhost/tokens", "Preferred"),
+            ("mysql://wx:p@[::1]/tokens", "Preferred"),
+            ("mysql://wx:p@localhost.example/tokens", "Required"),
+        ] {
+            let store = MysqlTokens::open(address).unwrap();
+            let mode = format!("{:?}", store.options.get_ssl_mode());
+            assert_eq!(mode, expected, "{address}");
+        }
     }
 }

@@ -291,7 +291,17 @@ impl Shared {
     }
 
     async fn ask(&self) -> Result<Minted, TokenError> {
-        self.state().may_ask(self.now().monotonic)?;
+        let (may_ask, passed) = {
+            let mut state = self.state();
+            let may_ask = state.may_ask(self.now().monotonic);
+            (may_ask, state.passed())
+        };
+        if let Some(percent) = passed {
+            tracing::warn!(account = %self.account(), kind = self.key.kind.name(), percent,
+                "So much of the questions for tokens that this process allows itself within a day is \
+                 used up; look for a second system that asks for this account's tokens.");
+        }
+        may_ask?;
         match tokio::time::timeout(ASK_LIMIT, self.mint.mint()).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(TokenError::out_of_time(ASK_LIMIT)),

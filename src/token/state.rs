@@ -18,7 +18,7 @@ const LOOK_WHILE_BARRED: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A ticket that the platform has just given as current is good for so long, however old it seems.
-const CURRENT_TICKET: Duration = Duration::from_secs(60);
+const CURRENT_TICKET: Duration = Duration::from_secs(15);
 
 /// A keeper's knowledge. Behind a lock that is never held while something is waited for.
 #[derive(Debug)]
@@ -221,6 +221,16 @@ impl State {
         }
     }
 
+    /// How many questions were asked today, and how many may be.
+    pub(super) fn asked(&self, now: Duration) -> (u32, u32) {
+        self.budget.asked(now)
+    }
+
+    /// The part of the day's questions, in percent, that was just passed and is to be told.
+    pub(super) fn passed(&mut self) -> Option<u32> {
+        self.budget.passed()
+    }
+
     fn may_retry(&self, now: Duration) -> bool {
         self.barred(now).is_ok()
     }
@@ -307,11 +317,8 @@ impl State {
 
     /// Remembers a failure. Returns how long nothing is asked: twice as long after each one.
     pub(super) fn fail(&mut self, error: TokenError, now: Duration) -> Duration {
-        let (first, longest) = error.pauses();
-        let pause = match &self.failure {
-            Some(earlier) => (earlier.pause * 2).clamp(first, longest),
-            None => first,
-        };
+        let earlier = self.failure.as_ref().map(|earlier| earlier.pause);
+        let pause = error.pause_after(earlier);
         self.failure = Some(Failure {
             error,
             until: now + pause,

@@ -15,6 +15,7 @@ mod floors;
 mod hostile;
 mod main_job;
 mod messages;
+mod odd_answers;
 #[cfg(feature = "redis")]
 mod publish;
 mod secrecy;

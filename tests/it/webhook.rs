@@ -125,6 +125,7 @@ fn without_tokens(clock: &Arc<dyn Clock>) -> AdminParts {
     let api = Api::new(ApiParts {
         platform: Arc::new(platform),
         sources: Vec::new(),
+        tickets: None,
         clock: Arc::clone(clock),
         settings: api::Settings::default(),
     });

@@ -64,6 +64,7 @@ fn play() -> Play {
     let api = Api::new(ApiParts {
         platform,
         sources: vec![keeper],
+        tickets: None,
         clock,
         settings,
     });

@@ -181,6 +181,7 @@ impl Stage {
         let api = Arc::new(Api::new(ApiParts {
             platform,
             sources: vec![Arc::clone(&keeper) as Arc<dyn TokenSource>],
+            tickets: None,
             clock: clock.clone(),
             settings: Settings::default(),
         }));
