@@ -142,8 +142,10 @@ fn asked(admin: SocketAddr, method: &str, target: &str, key: &str) -> Value {
     serde_json::from_str(&answer.body).unwrap()
 }
 
-/// Who read how often, and what was asked of the platform.
-fn known(admin: SocketAddr) -> (Vec<(String, u64)>, Vec<(String, String)>) {
+/// Who read how often; and which process asked the platform for what.
+type Known = (Vec<(String, u64)>, Vec<(String, String)>);
+
+fn known(admin: SocketAddr) -> Known {
     let shown = asked(admin, "GET", "/v1/token", ADMIN);
     let shown = &shown["tokens"][0];
     assert_eq!(shown["missing"], Value::Null);
