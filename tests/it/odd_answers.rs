@@ -2,6 +2,7 @@
 //! says whether the call can have been executed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use wxhook::platform::exchange::{Call, ExchangeError, exchange};
@@ -15,7 +16,10 @@ const STABLE: &str = "/cgi-bin/stable_token";
 
 fn question(path: &'static str) -> Call {
     let body = json!({"grant_type": "client_credential", "appid": APP_ID, "secret": SECRET});
-    Call::post(path, body.to_string().into())
+    Call {
+        timeout: Duration::from_secs(5),
+        ..Call::post(path, body.to_string().into())
+    }
 }
 
 fn transport() -> Arc<HttpTransport> {
