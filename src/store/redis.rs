@@ -11,6 +11,8 @@
 //! | `wxhook:{wx1}:stable:notes` | list of the newest notes, as JSON | never |
 //!
 //! The token stands there in clear: whoever may read this Redis may act as the account.
+//!
+//! Counts of calls lie beside them: [`RedisCounters`].
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,6 +29,10 @@ use crate::store::tokens::{
     LONGEST_RIGHT, NOTES_KEPT, NewToken, Note, Owner, Promise, PutBack, Right, Saved, TokenKey,
     TokenRecord, Tokens, TokensError,
 };
+
+mod counters;
+
+pub use self::counters::RedisCounters;
 
 /// The longest that a call may take, with connecting: a server that needs longer is away.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -137,16 +143,8 @@ impl RedisTokens {
     /// # Errors
     /// [`AddressError::Form`] when it is no address of a Redis server.
     pub fn open(url: &str) -> Result<Self, AddressError> {
-        // An error says that a provider is installed already: an embedding program's choice stands.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // What the library says about an address might repeat the password.
-        let client = Client::open(url).map_err(|_unsaid| AddressError::Form)?;
         Ok(Self {
-            link: Link {
-                client,
-                idle: Mutex::default(),
-                permits: Semaphore::new(CONNECTIONS),
-            },
+            link: Link::open(url)?,
             acquire: Script::new(ACQUIRE),
             holds: Script::new(HOLDS),
             write: Script::new(WRITE),
@@ -312,6 +310,18 @@ impl Tokens for RedisTokens {
 }
 
 impl Link {
+    fn open(url: &str) -> Result<Self, AddressError> {
+        // An error says that a provider is installed already: an embedding program's choice stands.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // What the library says about an address might repeat the password.
+        let client = Client::open(url).map_err(|_unsaid| AddressError::Form)?;
+        Ok(Self {
+            client,
+            idle: Mutex::default(),
+            permits: Semaphore::new(CONNECTIONS),
+        })
+    }
+
     async fn run<T: ::redis::FromRedisValue>(
         &self,
         call: &ScriptInvocation<'_>,
