@@ -303,13 +303,13 @@ impl State {
             self.held_until = begun;
             return false;
         }
-        let limit = match self.limit() {
-            Some((limit, _)) => limit,
-            None => *self.found.insert(self.count.used().max(1)),
-        };
-        self.count.exhaust(limit);
         self.verdict_at = Some(now.wall);
-        true
+        match self.limit() {
+            Some((limit, _)) => self.count.exhaust(limit),
+            // What was used is the limit, then; other processes find it as this one did.
+            None => self.found = Some(self.count.used().max(1)),
+        }
+        self.count.has_news()
     }
 
     /// The platform said that the month is used up, whatever the day.

@@ -15,6 +15,7 @@ mod floors;
 mod hostile;
 mod main_job;
 mod messages;
+mod quota;
 mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;
