@@ -21,7 +21,7 @@ pub use account::AccountSettings;
 pub use component::ComponentSettings;
 pub use quota::{CounterStoreKind, QuotaSettings};
 pub use raw::{Fault, Faults, Origin};
-pub use token::{TokenService, TokenSettings, TokenStoreKind};
+pub use token::{PublishSettings, TokenService, TokenSettings, TokenStoreKind};
 
 use crate::secret::AdminKey;
 

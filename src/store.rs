@@ -17,6 +17,7 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
 use crate::secret::VerifyTicket;
 
+pub mod copies;
 pub mod counters;
 pub mod embedded;
 pub mod memory;
@@ -29,6 +30,7 @@ pub mod redis;
 mod seen;
 mod ticket;
 pub mod tokens;
+pub mod usage;
 
 pub use ticket::{Desk, Pickup, Ticket};
 

@@ -126,6 +126,7 @@ fn without_tokens(clock: &Arc<dyn Clock>) -> AdminParts {
         platform: Arc::new(platform),
         sources: Vec::new(),
         clock: Arc::clone(clock),
+        quotas: None,
         settings: api::Settings::default(),
     });
     let handle = runtime.handle().clone();

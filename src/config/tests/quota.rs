@@ -95,9 +95,21 @@ fn wrong_quotas_are_named_with_what_would_be_right() {
          reset_grace = \"2h\"\nask_every = \"1m\"\nclear_automatically = [\"menu\"]\n\
          clear_before = \"8:00\"\nclears_kept = 51\n"
     );
-    let faults = faults(&file(&text)).to_string();
-    assert!(!faults.contains("hunter2"), "{faults}");
-    insta::assert_snapshot!(faults, @"");
+    let told = faults(&file(&text)).to_string();
+    assert!(!told.contains("hunter2"), "{told}");
+    insta::assert_snapshot!(told, @r#"
+    quota.store (file wxhook.toml): is not a store of counts; use "embedded", "memory", or the address of a Redis server: redis://… or rediss://…; leave it empty to use the one of token.store
+    quota.times = "0" (file wxhook.toml): is out of range; choose a value from 1 to 1000
+    quota.reserve_percent = "91" (file wxhook.toml): is out of range; choose a value from 0 to 90
+    quota.reset_at = "24:00" (file wxhook.toml): is not a time of day; write it like "20:00"
+    quota.reset_grace = "2h" (file wxhook.toml): is out of range; choose a value from 0s to 1h
+    quota.ask_every = "1m" (file wxhook.toml): is out of range; choose a value from 10m to 1d
+    quota.clear_automatically = "menu" (file wxhook.toml): "menu" is not a quota; docs/quotas.md lists them; the nearest is "mass"
+    quota.clear_before = "8:00" (file wxhook.toml): is not a time of day; write it like "20:00"
+    quota.clears_kept = "51" (file wxhook.toml): is out of range; choose a value from 0 to 50
+    quota.test_accounts = "shp" (file wxhook.toml): "shp" is not an account; name one of [accounts.NAME]
+    quota.limits = "custom_sent=5" (file wxhook.toml): "custom_sent" is not a quota; docs/quotas.md lists them; the nearest is "custom_send"
+    "#);
     for limit in [
         "custom_send",
         "custom_send=-1",

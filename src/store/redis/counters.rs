@@ -7,7 +7,8 @@ use std::fmt;
 
 use ::redis::{Script, ScriptInvocation};
 
-use super::{AddressError, Link, milliseconds, within_limit};
+use super::link::{AddressError, Link, within_limit};
+use super::milliseconds;
 use crate::id::AppId;
 use crate::store::counters::{
     Counted, CounterKey, Counters, CountersError, KEPT, MOST, Reservation, Reserved,
@@ -67,7 +68,7 @@ impl RedisCounters {
     /// [`AddressError::Form`] when it is no address of a Redis server.
     pub fn open(url: &str) -> Result<Self, AddressError> {
         Ok(Self {
-            link: Link::open(url)?,
+            link: Link::to(url)?,
             reserve: Script::new(RESERVE),
             give_back: Script::new(GIVE_BACK),
             replace: Script::new(REPLACE),

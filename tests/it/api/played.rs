@@ -65,6 +65,7 @@ fn play() -> Play {
         platform,
         sources: vec![keeper],
         clock,
+        quotas: None,
         settings,
     });
     Play {
