@@ -40,6 +40,7 @@
 //!     sources: vec![Arc::new(keeper)],
 //!     tickets: None,
 //!     clock,
+//!     quotas: None,
 //!     settings: Settings::default(),
 //! });
 //! # drop(api);
@@ -59,6 +60,7 @@ use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::Platform;
 use crate::platform::exchange::CALL_TIMEOUT;
+use crate::quota::{Purpose, Quotas};
 use crate::store::memory_tokens::MemoryTokens;
 use crate::store::tokens::Tokens;
 use crate::token::TokenSource;
@@ -68,6 +70,7 @@ pub mod endpoint;
 mod error;
 mod handle;
 pub mod jssdk;
+mod limits;
 mod message;
 mod raw;
 mod request;
@@ -78,6 +81,7 @@ pub mod user;
 
 pub use self::error::CallError;
 pub use self::handle::ApiHandle;
+pub use self::limits::Clearing;
 pub use self::raw::RawCall;
 pub use self::request::RequestError;
 use self::ticket::Tickets;
@@ -107,7 +111,8 @@ pub enum Delivery {
         /// The platform's code, when it was the platform that refused for now.
         code: Option<i64>,
     },
-    /// Surely not delivered, and no later try can change that: the account has no AppSecret.
+    /// Surely not delivered, and no later try can change that soon: the account has no AppSecret, or the
+    /// day's quota is used up.
     Impossible {
         /// Why, and what to do, for people.
         reason: String,
@@ -175,19 +180,22 @@ pub struct ApiParts {
     pub tickets: Option<Arc<dyn Tokens>>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// The limits that calls are counted against; without them nothing is counted, and nothing refused.
+    pub quotas: Option<Arc<Quotas>>,
     /// How the client behaves.
     pub settings: Settings,
 }
 
 /// The client: of all accounts, on one runtime. Cloning it is cheap; clones are the same client.
 #[derive(Clone)]
-pub struct Api(Arc<Inner>);
+pub struct Api(Arc<Inner>, Purpose);
 
 struct Inner {
     platform: Arc<Platform>,
     sources: HashMap<AppId, Arc<dyn TokenSource>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    quotas: Option<Arc<Quotas>>,
     tickets: Tickets,
 }
 
@@ -206,13 +214,20 @@ impl Api {
             .tickets
             .unwrap_or_else(|| MemoryTokens::new(Arc::clone(&parts.clock)));
         let named = |source: Arc<dyn TokenSource>| (source.account().clone(), source);
-        Self(Arc::new(Inner {
+        let inner = Inner {
             platform: parts.platform,
             sources: parts.sources.into_iter().map(named).collect(),
             settings: parts.settings,
             tickets: Tickets::kept_in(tickets, Arc::clone(&parts.clock)),
             clock: parts.clock,
-        }))
+            quotas: parts.quotas,
+        };
+        Self(Arc::new(inner), Purpose::Interactive)
+    }
+
+    /// The same client for a job of many calls: it leaves the last part of each day's quota to replies.
+    pub fn in_bulk(&self) -> Self {
+        Self(Arc::clone(&self.0), Purpose::Bulk)
     }
 
     /// Sends one customer message (客服消息): the exact JSON of `custom/send`.

@@ -22,6 +22,7 @@ mod dev;
 mod healthcheck;
 mod inbox;
 mod output;
+mod quota;
 mod record;
 mod replay;
 mod serve;
@@ -65,6 +66,9 @@ enum Command {
     /// Look at the access tokens (access_token, with which WeChat's API is called) of the running server
     #[command(subcommand)]
     AccessToken(access_token::AccessTokenCommand),
+    /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -100,6 +104,7 @@ where
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
+        Command::Quota(command) => quota::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };

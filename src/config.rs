@@ -11,6 +11,7 @@ use std::sync::Arc;
 mod account;
 mod component;
 mod environment;
+mod quota;
 mod raw;
 mod rooms;
 mod token;
@@ -18,6 +19,7 @@ mod value;
 
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
+pub use quota::{CounterStoreKind, QuotaSettings};
 pub use raw::{Fault, Faults, Origin};
 pub use token::{PublishSettings, TokenService, TokenSettings, TokenStoreKind};
 
@@ -118,6 +120,8 @@ pub struct Config {
     pub js_origins: Vec<crate::api::jssdk::Origin>,
     /// Where access tokens are kept, and which endpoint gives them.
     pub token: TokenSettings,
+    /// How calls are counted and limited.
+    pub quota: QuotaSettings,
     /// What is logged.
     pub log_filter: String,
     /// How it looks.

@@ -18,8 +18,10 @@ use crate::protocol::push::{DedupeKey, Kind};
 use crate::secret::VerifyTicket;
 
 pub mod copies;
+pub mod counters;
 pub mod embedded;
 pub mod memory;
+pub mod memory_counters;
 pub mod memory_tokens;
 #[cfg(feature = "mysql")]
 pub mod mysql;

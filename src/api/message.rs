@@ -9,7 +9,7 @@ use crate::api::{CallError, Delivery, Settings};
 use crate::platform::download::Received;
 use crate::platform::error::{Class, ErrorCode};
 use crate::platform::exchange::{Call, ExchangeError, Repeat};
-use crate::quota::QuotaKey;
+use crate::quota::{Limit, QuotaKey};
 
 /// Source: the official page "发送客服消息", read 2026-11.
 const SEND_PATH: &str = "/cgi-bin/message/custom/send";
@@ -24,7 +24,7 @@ pub(super) fn send(message: Bytes, settings: &Settings) -> Ask {
     };
     Ask {
         call,
-        quota: Some(QuotaKey("custom_send")),
+        quota: Some(QuotaKey::CUSTOM_SEND),
         needs_token: true,
         may_be_a_file: false,
         patience: Duration::ZERO,
@@ -41,7 +41,13 @@ pub(super) fn delivery(outcome: Result<Received, CallError>, settings: &Settings
             }
         }
         Err(CallError::Exchange(error)) => unanswered(error, settings),
-        Err(error @ (CallError::NoSecret { .. } | CallError::Request(_))) => Delivery::Impossible {
+        // A minute is waited out; a day is not.
+        Err(CallError::Exhausted(error)) if error.limit == Limit::Minute => {
+            not_sent(error.to_string(), None)
+        }
+        Err(
+            error @ (CallError::NoSecret { .. } | CallError::Request(_) | CallError::Exhausted(_)),
+        ) => Delivery::Impossible {
             reason: error.to_string(),
         },
         Err(error @ (CallError::Token(_) | CallError::NotRenewed { .. })) => {

@@ -17,6 +17,7 @@ use crate::api::{Api, CallError, Inner};
 use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::exchange::{Answer, Call};
+use crate::quota::Purpose;
 use crate::secret::{AccessToken, JsTicket};
 use crate::store::tokens::{TokenKey, TokenKind, Tokens};
 use crate::token::mint::{Mint, Minted};
@@ -113,7 +114,10 @@ struct TicketMint {
 impl Mint for TicketMint {
     fn mint(&self) -> BoxFuture<'_, Result<Minted, TokenError>> {
         Box::pin(async move {
-            let api = Api(self.api.upgrade().ok_or(TokenError::Interrupted)?);
+            let api = Api(
+                self.api.upgrade().ok_or(TokenError::Interrupted)?,
+                Purpose::Interactive,
+            );
             let asked = api.ask_for_ticket(&self.account, self.kind).await;
             asked.map_err(|error| TokenError::Ticket {
                 kind: self.kind.name(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::limits::open_counter_store;
 use super::{StartError, admin_key, system};
 use crate::api::{Api, ApiParts};
 use crate::clock::Clock;
@@ -13,6 +14,7 @@ use crate::http::admin::AdminParts;
 use crate::metric::Counters;
 use crate::platform::Platform;
 use crate::platform::skew::ClockSkew;
+use crate::quota::{QuotaParts, Quotas};
 use crate::store::copies::PlainCopies;
 use crate::store::embedded::EmbeddedTokens;
 use crate::store::memory_tokens::MemoryTokens;
@@ -32,6 +34,8 @@ use crate::transport::{Dates, HttpTransport, Transport};
 #[derive(Debug)]
 pub(super) struct Outward {
     pub(super) api: Arc<Api>,
+    /// What its calls are counted against.
+    pub(super) quotas: Arc<Quotas>,
     pub(super) sources: Vec<Arc<dyn TokenSource>>,
     /// Those of the sources that ask the platform themselves.
     keepers: Vec<Arc<Keeper>>,
@@ -164,15 +168,23 @@ impl Outward {
                 (keepers, sources)
             }
         };
+        let quotas = Arc::new(Quotas::new(QuotaParts {
+            store: open_counter_store(config, clock)?,
+            clock: Arc::clone(clock),
+            counters: Arc::clone(counters),
+            settings: config.quota.quotas.clone(),
+        }));
         let api = Api::new(ApiParts {
             platform,
             sources: sources.clone(),
             tickets: stores.as_ref().map(|stores| Arc::clone(&stores.tokens)),
             clock: Arc::clone(clock),
+            quotas: Some(Arc::clone(&quotas)),
             settings: config.api.clone(),
         });
         Ok(Self {
             api: Arc::new(api),
+            quotas,
             sources,
             keepers,
             copies: open_copies(config)?,

@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::admin::{Answer, ask_with};
+use super::admin::good;
 use super::output::{Failure, line, local_time};
-use crate::app::find_admin_key;
 use crate::clock::Timestamp;
 use crate::config::Config;
 
@@ -88,23 +87,6 @@ pub(super) fn run(
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Asks the running server; an answer that is not good is a failure.
-fn good(config: &Config, question: (&str, &str), body: &str) -> Result<Value, Failure> {
-    let key = find_admin_key(config).map_err(Failure::failed)?;
-    let asked = ask_with(config, question, key.as_ref(), body);
-    let Answer { status, body } = asked.map_err(|error| {
-        Failure::failed(format!(
-            "no server answers at http://{}: {error}; start it with `wxhook serve`",
-            config.http.admin_listen
-        ))
-    })?;
-    if status != 200 {
-        return Err(Failure::failed(body));
-    }
-    serde_json::from_str(&body)
-        .map_err(|_| Failure::failed("the server answers something that is not JSON"))
 }
 
 fn show(args: &ShowArgs, config: &Config) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::raw::Reader;
 use super::value::{self, Problem};
-use super::{Config, LogFormat, Needs, StoreKind, account, component, token};
+use super::{Config, LogFormat, Needs, StoreKind, account, component, quota, token};
 use crate::dispatch::Attempts;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
@@ -34,6 +34,11 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     };
     let accounts = account::read_all(reader, needs, receives);
     let token_service = token::service(reader);
+    let quota = quota::settings(
+        reader,
+        accounts.as_deref().unwrap_or_default(),
+        tokens.as_ref(),
+    );
     let service = token_service.as_ref().and_then(Option::as_ref);
     token::check_publisher(reader, tokens.as_ref(), service);
     let js_origins = token::origins(reader);
@@ -67,6 +72,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         clients: clients?,
         js_origins: js_origins?,
         token: tokens?,
+        quota: quota?,
         log_filter: log_filter?,
         log_format: log_format?,
         accounts: BTreeMap::from_iter(accounts?),
@@ -195,12 +201,15 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
     Some((hosts, transport, api))
 }
 
-fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Option<usize> {
+pub(super) fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Option<usize> {
     usize::try_from(reader.number(key, least, most)?).ok()
 }
 
 /// A duration between two others, which the message names as they are written here.
-fn between(least: &'static str, most: &'static str) -> impl Fn(&str) -> Result<Duration, Problem> {
+pub(super) fn between(
+    least: &'static str,
+    most: &'static str,
+) -> impl Fn(&str) -> Result<Duration, Problem> {
     move |text| {
         let (low, high) = (value::duration(least)?, value::duration(most)?);
         value::within(

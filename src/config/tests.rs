@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use super::{Config, Faults, Needs, Sources, load};
 use crate::protocol::Mode;
 
+mod quota;
+
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
 fn environment(pairs: &[(&str, &str)]) -> Sources {

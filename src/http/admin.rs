@@ -119,6 +119,7 @@ impl Admin {
             }
             (true, ["jssdk", account]) => self.jssdk(account, request.query_string(), caller).await,
             _ if !matches!(caller, Caller::Admin) => refused("this needs the admin key"),
+            (_, ["quota", rest @ ..]) => self.quota(request.method().as_str(), rest, body).await,
             (true, ["counters"]) => HttpResponse::Ok().json(self.counted()),
             (false, ["inbox", id, "replay"]) if request.method() == Method::POST => {
                 self.replay(id, request.query_string() == "force=true")
@@ -171,6 +172,7 @@ impl Admin {
             "durability": durability,
             "tokens": tokens,
             "clock_skew_seconds": central.clock_skew(),
+            "quotas_used_up": self.used_up(),
         });
         match obstacle {
             None => HttpResponse::Ok().json(body),

@@ -12,6 +12,8 @@
 //! | `wxhook:{wx1}:clients` | hash: of each client reads, time of the last, reports, time and code of the last | never |
 //!
 //! The token stands there in clear: whoever may read this Redis may act as the account.
+//!
+//! Counts of calls lie beside them: [`RedisCounters`].
 
 use std::fmt;
 use std::time::Duration;
@@ -27,10 +29,12 @@ use crate::store::tokens::{
 };
 
 mod copies;
+mod counters;
 mod link;
 mod usage;
 
 pub use self::copies::{CopiesError, RedisCopies};
+pub use self::counters::RedisCounters;
 pub use self::link::{ANSWER_LIMIT, AddressError};
 use self::link::{Link, within_limit};
 

@@ -1,5 +1,6 @@
 //! The client of the platform's API: what it asks for, and what it never does twice.
 
+mod counted;
 mod delivery;
 mod failover;
 mod logs;

@@ -18,6 +18,7 @@ mod messages;
 mod odd_answers;
 #[cfg(feature = "redis")]
 mod publish;
+mod quota;
 mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;

@@ -127,6 +127,7 @@ fn without_tokens(clock: &Arc<dyn Clock>) -> AdminParts {
         sources: Vec::new(),
         tickets: None,
         clock: Arc::clone(clock),
+        quotas: None,
         settings: api::Settings::default(),
     });
     let handle = runtime.handle().clone();

@@ -66,6 +66,7 @@ fn play() -> Play {
         sources: vec![keeper],
         tickets: None,
         clock,
+        quotas: None,
         settings,
     });
     Play {

@@ -15,7 +15,10 @@ use wxhook::id::AppId;
 use wxhook::metric::{Counter, Counters};
 use wxhook::platform::Platform;
 use wxhook::platform::hosts::Hosts;
+use wxhook::quota;
+use wxhook::quota::{QuotaParts, Quotas};
 use wxhook::secret::AppSecret;
+use wxhook::store::memory_counters::MemoryCounters;
 use wxhook::store::memory_tokens::MemoryTokens;
 use wxhook::token::{Endpoint, Keeper, KeeperParts, TokenSource};
 use wxhook::transport::{Body, Request, Response, Transport, TransportError};
@@ -158,6 +161,14 @@ pub(super) struct Stage {
 impl Stage {
     /// A platform with two hosts, `a.example` and `b.example`.
     pub(super) fn new(rule: impl FnMut(&Seen) -> Play + Send + 'static) -> Self {
+        Self::counted(None, rule)
+    }
+
+    /// The same, with calls that are counted against limits.
+    pub(super) fn counted(
+        limits: Option<quota::Settings>,
+        rule: impl FnMut(&Seen) -> Play + Send + 'static,
+    ) -> Self {
         let script = Arc::new(Script {
             rule: Arc::new(Mutex::new(Box::new(rule))),
             seen: Arc::default(),
@@ -178,11 +189,20 @@ impl Stage {
             clock: shared_clock(),
             counters: Arc::clone(&counters),
         }));
+        let quotas = limits.map(|settings| {
+            Arc::new(Quotas::new(QuotaParts {
+                store: MemoryCounters::new(shared_clock()),
+                clock: shared_clock(),
+                counters: Arc::clone(&counters),
+                settings,
+            }))
+        });
         let api = Arc::new(Api::new(ApiParts {
             platform,
             sources: vec![Arc::clone(&keeper) as Arc<dyn TokenSource>],
             tickets: None,
             clock: clock.clone(),
+            quotas,
             settings: Settings::default(),
         }));
         Self {
