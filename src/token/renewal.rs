@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::metric::Counter;
 use crate::store::tokens::{
     Note, Owner, Promise, PutBack, Right, Saved, TokenKey, TokenRecord, TokensError,
@@ -51,8 +52,9 @@ enum Round {
     Over(Outcome),
     /// Another process has the right.
     Elsewhere,
-    /// The right ended before the answer was stored.
-    Fenced,
+    /// The right ended before an answer was stored; when this process last asked under it, if it did,
+    /// the answer or the failure was there at this moment.
+    Fenced(Option<Timestamp>),
 }
 
 /// An outcome, and what is to be written down about it.
@@ -99,13 +101,14 @@ impl Shared {
             };
             match round {
                 Round::Over(outcome) => return (outcome, note),
-                Round::Fenced if !fenced => {
+                Round::Fenced(asked) if !fenced => {
                     fenced = true;
-                    if self.parts.endpoint == Endpoint::Plain {
-                        wish = Wish::Since(self.parts.clock.now());
+                    // What was asked for later than ours is newer than whatever ours brought.
+                    if let (Endpoint::Plain, Some(asked)) = (self.parts.endpoint, asked) {
+                        wish = Wish::Since(asked);
                     }
                 }
-                Round::Fenced => return (self.whatever_serves(), note),
+                Round::Fenced(_) => return (self.whatever_serves(), note),
                 Round::Elsewhere => {
                     let serves = self.fulfilled(&Wish::Use).is_some();
                     if looks
@@ -203,11 +206,12 @@ impl Shared {
         }
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
+        let mut answered = None;
         loop {
             let held_at = self.parts.clock.monotonic();
             match within(self.parts.store.holds(right, RIGHT_LASTING)).await {
                 Ok(true) => {}
-                Ok(false) => return Round::Fenced,
+                Ok(false) => return Round::Fenced(answered),
                 Err(away) => return Round::Over(self.alone(wish, away, note).await),
             }
             let asked = self.now();
@@ -218,6 +222,7 @@ impl Shared {
                         .await;
                 }
                 Err(error) if tries < TRIES && error.is_passing() => {
+                    answered = Some(self.parts.clock.now());
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                     tries += 1;
@@ -308,7 +313,7 @@ impl Shared {
     fn fenced(&self) -> Round {
         tracing::warn!(account = %self.parts.account,
             "The platform's answer came after the right to ask had ended; it is not used.");
-        Round::Fenced
+        Round::Fenced(Some(self.parts.clock.now()))
     }
 
     fn keep(&self, record: TokenRecord, asked: Now, wish: &Wish, note: &mut Option<Note>) -> Lease {
