@@ -151,7 +151,7 @@ impl Shared {
         match error {
             Some(error) if !was_away => {
                 tracing::error!(account = %self.parts.account, error = %error,
-                "The token store does not answer; the token in hand is used on.")
+                "The token store (token.store) gives no answer; the token in hand is used on.")
             }
             None if was_away => tracing::info!(account = %self.parts.account,
                 "The token store answers again."),
