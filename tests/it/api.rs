@@ -1,7 +1,9 @@
 //! The client of the platform's API: what it asks for, and what it never does twice.
 
 mod delivery;
+mod egress;
 mod failover;
+mod hosts;
 mod logs;
 mod played;
 mod proxy;

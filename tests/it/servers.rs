@@ -164,21 +164,29 @@ impl Server {
 
     /// Takes away everything that it keeps, as an operator's slip does.
     pub(crate) fn flush(&self) {
-        let (program, port) = (self.software.client(), self.port.to_string());
-        let mut client = Command::new(program);
+        match self.software {
+            Software::Redis => assert_eq!(self.say(&["FLUSHALL"]), "OK\n"),
+            Software::MariaDb => {
+                self.say(&["TRUNCATE wxhook_tokens; TRUNCATE wxhook_token_notes"]);
+            }
+        }
+    }
+
+    /// What it answers to the words of an operator: those of a command, or one statement.
+    pub(crate) fn say(&self, words: &[&str]) -> String {
+        let mut client = Command::new(self.software.client());
+        let port = self.port.to_string();
         match self.software {
             Software::Redis => client
-                .args(["-p", &port, "-a", "pass/word", "--no-auth-warning"])
-                .arg("FLUSHALL"),
+                .args(["-p", &port, "-n", "3", "-a", "pass/word"])
+                .arg("--no-auth-warning"),
             Software::MariaDb => client
                 .args(["--no-defaults", "-h127.0.0.1", "-uwx", "-ppass/word"])
-                .args(["-P", &port, "tokens", "-e"])
-                .arg("TRUNCATE wxhook_tokens; TRUNCATE wxhook_token_notes"),
+                .args(["-P", &port, "--skip-column-names", "tokens", "-e"]),
         };
-        let output = client.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        let is_done = self.software == Software::MariaDb || said.trim() == "OK";
-        assert!(output.status.success() && is_done, "{program}: {output:?}");
+        let output = client.args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn signal(&self, name: &str) {

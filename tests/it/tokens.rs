@@ -6,6 +6,8 @@ mod fleet;
 pub(crate) mod herd;
 mod keepers;
 #[cfg(feature = "redis")]
+mod kept;
+#[cfg(feature = "redis")]
 mod outages;
 #[cfg(feature = "redis")]
 mod processes;
