@@ -136,6 +136,9 @@ impl Shared {
         let store = &self.parts.store;
         let loaded = within(store.load(&self.key)).await;
         self.tell_store(loaded.as_ref().err());
+        if loaded.is_err() {
+            self.state().miss(self.now().monotonic);
+        }
         let lacking = self.state().compare(loaded?, self.now());
         if let Some(record) = lacking
             && let PutBack::Newer(newer) = within(store.put_back(&self.key, &record)).await?
