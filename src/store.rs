@@ -19,6 +19,7 @@ use crate::secret::VerifyTicket;
 
 #[cfg(any(feature = "redis", feature = "mysql"))]
 pub mod address;
+pub mod copies;
 pub mod embedded;
 pub mod memory;
 pub mod memory_tokens;
@@ -29,6 +30,7 @@ pub mod redis;
 mod seen;
 mod ticket;
 pub mod tokens;
+pub mod usage;
 
 pub use ticket::{Desk, Pickup, Ticket};
 

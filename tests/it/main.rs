@@ -16,6 +16,8 @@ mod floors;
 mod hostile;
 mod main_job;
 mod messages;
+#[cfg(feature = "redis")]
+mod publish;
 mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;
@@ -25,6 +27,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod usage;
 mod vectors;
 mod vocabulary;
 mod webhook;

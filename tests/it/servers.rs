@@ -167,7 +167,9 @@ impl Server {
         match self.software {
             Software::Redis => assert_eq!(self.say(&["FLUSHALL"]), "OK\n"),
             Software::MariaDb => {
-                self.say(&["TRUNCATE wxhook_tokens; TRUNCATE wxhook_token_notes"]);
+                for table in self.say(&["SHOW TABLES"]).lines() {
+                    self.say(&[&format!("TRUNCATE {table}")]);
+                }
             }
         }
     }

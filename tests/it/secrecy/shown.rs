@@ -17,7 +17,7 @@ use wxhook::http::admin::AdminParts;
 use wxhook::id::AppId;
 use wxhook::metric::Counters;
 use wxhook::platform::Platform;
-use wxhook::platform::exchange::{Call, Repeat};
+use wxhook::platform::exchange::Call;
 use wxhook::platform::hosts::{ApiHost, Hosts};
 use wxhook::secret::{
     AccessToken, AdminKey, AesKey, AppSecret, ClientKey, JsTicket, PushToken, VerifyTicket,
@@ -226,12 +226,13 @@ fn outward(shown: &mut Shown) {
     };
     shown.add("Request", &request);
     let call = Call {
-        path: "/cgi-bin/x",
+        query: vec![("secret".into(), APP.to_owned())],
         access_token: Some(AccessToken::new(ACCESS)),
         credentials: Some((account(), AppSecret::new(APP))),
-        json: Some(Bytes::from(format!("{{\"secret\":\"{APP}\"}}"))),
-        repeat: Repeat::Harmless,
-        timeout: Duration::from_secs(1),
+        ..Call::post(
+            "/cgi-bin/x",
+            Bytes::from(format!("{{\"secret\":\"{APP}\"}}")),
+        )
     };
     shown.add("Call", &call);
     let ticket = TicketLease {

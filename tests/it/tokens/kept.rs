@@ -69,11 +69,16 @@ fn of_redis(server: &Server) -> (String, String) {
 /// The column of tokens, and everything else.
 fn of_mariadb(server: &Server) -> (String, String) {
     let tables = server.say(&["SHOW TABLES"]);
-    assert_eq!(tables, "wxhook_token_notes\nwxhook_tokens\n");
+    assert_eq!(
+        tables,
+        "wxhook_token_clients\nwxhook_token_notes\nwxhook_tokens\n"
+    );
     let place = server.say(&["SELECT token FROM wxhook_tokens"]);
     let beside = "SELECT account, kind, generation, obtained_at_ms, confirmed_at_ms, expires_at_ms, \
                   obtained_by, right_owner, right_fence, right_ends_ms FROM wxhook_tokens";
-    let others = [beside, "SELECT * FROM wxhook_token_notes"].map(|query| server.say(&[query]));
+    let notes = "SELECT * FROM wxhook_token_notes";
+    let clients = "SELECT * FROM wxhook_token_clients";
+    let others = [beside, notes, clients].map(|query| server.say(&[query]));
     (place, others.concat())
 }
 
