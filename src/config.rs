@@ -5,6 +5,7 @@
 //! that tests need neither; [`Sources::gather`] is the only place that reads the process's environment.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,13 +29,23 @@ use crate::secret::AdminKey;
 /// The text of `wxhook.example.toml`: every key, its default and what it means.
 pub const EXAMPLE: &str = include_str!("../wxhook.example.toml");
 
-/// What configuration is made of, before anything is checked.
-#[derive(Debug, Clone, Default)]
+/// What configuration is made of, before anything is checked. Its `Debug` shows no value: it may be a
+/// secret.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The operator's file: its path and its text.
     pub file: Option<(PathBuf, String)>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("file", &self.file.as_ref().map(|(path, _)| path))
+            .field("environment", &self.environment.keys())
+            .finish()
+    }
 }
 
 impl Sources {

@@ -17,6 +17,8 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
 use crate::secret::VerifyTicket;
 
+#[cfg(any(feature = "redis", feature = "mysql"))]
+pub mod address;
 pub mod copies;
 pub mod counters;
 pub mod embedded;

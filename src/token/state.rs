@@ -14,6 +14,9 @@ use crate::token::{CONFIRMED_FOR, Lease, Now, Outcome, Suspect, TokenError};
 /// How often the store is looked at while there is no token and renewals are barred.
 const LOOK_WHILE_BARRED: Duration = Duration::from_secs(1);
 
+/// How often a store that does not answer is tried again beside the use of a token.
+const LOOK_WHILE_AWAY: Duration = Duration::from_secs(1);
+
 /// The shortest pause between two looks of the keeper's own task.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -31,6 +34,8 @@ pub(super) struct State {
     budget: Budget,
     /// When the store was last looked at.
     looked_at: Option<Duration>,
+    /// When a look at the store last failed.
+    missed_at: Option<Duration>,
     /// The generation whose late renewal was told.
     alarmed: u64,
     /// Whether the store did not answer the last time.
@@ -110,6 +115,7 @@ impl State {
             newest: watch::Sender::new(0),
             budget: Budget::new(Limits::of(kind)),
             looked_at: None,
+            missed_at: None,
             alarmed: 0,
             store_is_away: false,
             turn: 0,
@@ -139,8 +145,14 @@ impl State {
 
     fn look_is_due(&self, held: &Held, now: Duration) -> bool {
         let after = held.lifetime.look_after(held.age(now));
-        self.looked_at
-            .is_none_or(|at| now.saturating_sub(at) >= after)
+        let is_over =
+            |at: Option<Duration>, pause| at.is_none_or(|at| now.saturating_sub(at) >= pause);
+        is_over(self.looked_at, after) && is_over(self.missed_at, LOOK_WHILE_AWAY)
+    }
+
+    /// Remembers that the store did not answer: not every use of the token is to try it again.
+    pub(super) fn miss(&mut self, now: Duration) {
+        self.missed_at = Some(now);
     }
 
     /// The token in hand, if it is usable.

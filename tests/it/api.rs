@@ -2,7 +2,9 @@
 
 mod counted;
 mod delivery;
+mod egress;
 mod failover;
+mod hosts;
 mod logs;
 mod played;
 mod proxy;

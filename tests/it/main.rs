@@ -5,6 +5,7 @@
 )]
 
 mod api;
+mod certificates;
 mod commands;
 mod conformance;
 mod crash;
