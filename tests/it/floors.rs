@@ -66,6 +66,7 @@ const EXPOSING: &[&str] = &[
     "src/store/embedded/ledger.rs",
     // Into the client of the server that keeps tokens: its address has a password.
     "src/app/outward.rs",
+    "src/app/limits.rs",
     // Into what all processes share: a token must be read by those who did not ask for it.
     "src/store/mysql.rs",
     "src/store/redis.rs",

@@ -101,21 +101,16 @@ fn sources() -> Sources {
 
 /// One that asks the platform itself, and publishes what it gives.
 fn publishing() -> Sources {
-    let mut sources = sources();
-    for (name, value) in [
-        ("WXHOOK__TOKEN__SOURCE", ""),
-        ("WXHOOK__TOKEN__CLIENT_KEY", ""),
-        ("WXHOOK__TOKEN__PUBLISH__KEY", "wx:{appid}:access_token"),
-        (
-            "WXHOOK__TOKEN__PUBLISH__URL",
-            &format!("redis://me:{PASSWORD}@10.0.0.4:6379/1"),
-        ),
-    ] {
-        sources
-            .environment
-            .insert(name.to_owned(), value.to_owned());
+    let text = format!(
+        "[token]\npublish.key = \"wx:{{appid}}:access_token\"\n\
+         publish.url = \"redis://me:{PASSWORD}@10.0.0.4:6379/1\"\n\
+         [accounts.default]\napp_id = \"wx0123456789abcdef\"\napp_secret = \"{APP}\"\n\
+         token = \"{PUSH}\"\nencoding_aes_key = \"{AES}\"\n"
+    );
+    Sources {
+        file: Some((PathBuf::from("wxhook.toml"), text)),
+        environment: sources().environment,
     }
-    sources
 }
 
 fn configured(shown: &mut Shown) {
@@ -132,6 +127,7 @@ fn configured(shown: &mut Shown) {
     shown.add("Client", &config.clients[0]);
     shown.add("TokenService", config.token_service.as_ref().unwrap());
     shown.add("TokenStoreKind", &config.token.store);
+    shown.add("CounterStoreKind", &config.quota.store);
     let sources = publishing();
     let config = config::load(&sources, Needs::Accounts).unwrap();
     shown.add("Config", &config);

@@ -92,7 +92,7 @@ impl Load {
         for seen in &seen {
             assert!(seen.reads > 100, "{name}: {seen:?}");
             assert_eq!(seen.generations, [expected.generation], "{name}");
-            assert_eq!(seen.tokens, [expected.token.clone()], "{name}");
+            assert_eq!(seen.tokens, std::slice::from_ref(&expected.token), "{name}");
         }
         assert!(longest < STORE_LIMIT, "{name}: a read took {longest:?}");
     }
