@@ -33,6 +33,8 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     };
     let accounts = account::read_all(reader, needs);
     let token_service = token::service(reader);
+    let service = token_service.as_ref().and_then(Option::as_ref);
+    token::check_publisher(reader, tokens.as_ref(), service);
     let js_origins = token::origins(reader);
     let clients = token::clients(reader, accounts.as_deref().unwrap_or_default());
     let http = http?;
