@@ -181,13 +181,18 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
     let proxy = reader.secret("api.proxy", proxy);
     let connect_timeout = reader.text("api.connect_timeout", between("50ms", "1m"));
     let timeout = reader.text("api.timeout", between("50ms", "2m"));
+    let qr_host = reader.text("api.qr_host", |text| match text {
+        "" => Ok(None),
+        text => host(text).map(Some),
+    });
     let media_timeout = reader.text("api.media_timeout", between("1s", "10m"));
     let patience = reader.text("api.patience", between("0s", "10m"));
     let busy_means_not_sent = reader.flag("api.busy_means_not_sent");
-    let hosts = hosts?;
+    let (hosts, qr_host) = (hosts?, qr_host?);
+    let is_plain = |host: &ApiHost| !host.is_https();
     let transport = crate::transport::Settings {
-        https: hosts.any_https(),
-        plain_http: hosts.any_plain_http(),
+        https: hosts.any_https() || qr_host.as_ref().is_some_and(ApiHost::is_https),
+        plain_http: hosts.any_plain_http() || qr_host.as_ref().is_some_and(is_plain),
         connect_timeout: connect_timeout?,
         proxy: proxy?,
         ..crate::transport::Settings::default()
@@ -196,6 +201,7 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
         timeout: timeout?,
         media_timeout: media_timeout?,
         patience: patience?,
+        qr_host,
         busy_means_not_sent: busy_means_not_sent?,
     };
     Some((hosts, transport, api))
