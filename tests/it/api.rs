@@ -1,6 +1,7 @@
 //! The client of the platform's API: what it asks for, and what it never does twice.
 
 mod delivery;
+mod endpoints;
 mod failover;
 mod logs;
 mod played;
