@@ -3,6 +3,7 @@
 mod counted;
 mod delivery;
 mod egress;
+mod endpoints;
 mod failover;
 mod hosts;
 mod logs;

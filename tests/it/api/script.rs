@@ -173,10 +173,27 @@ impl Stage {
             rule: Arc::new(Mutex::new(Box::new(rule))),
             seen: Arc::default(),
         });
+        let transport = Arc::clone(&script) as Arc<dyn Transport>;
+        Self::with(script, transport, limits)
+    }
+
+    /// The same over another transport; what the script has seen stays empty.
+    pub(super) fn over(transport: Arc<dyn Transport>) -> Self {
+        let script = Arc::new(Script {
+            rule: Arc::new(Mutex::new(Box::new(|_| Play::NotConnected))),
+            seen: Arc::default(),
+        });
+        Self::with(script, transport, None)
+    }
+
+    fn with(
+        script: Arc<Script>,
+        transport: Arc<dyn Transport>,
+        limits: Option<quota::Settings>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::at(1_700_000_000));
         let hosts = Arc::new(Hosts::parse(["a.example", "b.example"]).unwrap());
         let shared_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
-        let transport = Arc::clone(&script) as Arc<dyn Transport>;
         let platform = Arc::new(Platform::new(transport, hosts, shared_clock()));
         let account = AppId::parse(ACCOUNT).unwrap();
         let counters = Arc::new(Counters::default());
