@@ -22,6 +22,7 @@ mod dev;
 mod healthcheck;
 mod inbox;
 mod output;
+mod quota;
 mod record;
 mod replay;
 mod serve;
@@ -65,6 +66,9 @@ enum Command {
     /// Look at the access tokens (access_token, with which WeChat's API is called) of the running server
     #[command(subcommand)]
     AccessToken(access_token::AccessTokenCommand),
+    /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -100,6 +104,7 @@ where
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
+        Command::Quota(command) => quota::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };
@@ -119,6 +124,12 @@ fn load(file: Option<&std::path::Path>) -> Result<Config, Failure> {
 fn load_for_reading(file: Option<&std::path::Path>) -> Result<Config, Failure> {
     let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
     config::load(&sources, Needs::NoAccount).map_err(|faults| Failure::wrong(&faults))
+}
+
+/// The same for what deals with tokens alone: accounts need neither Token nor EncodingAESKey.
+fn load_for_tokens(file: Option<&std::path::Path>) -> Result<Config, Failure> {
+    let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
+    config::load(&sources, Needs::Tokens).map_err(|faults| Failure::wrong(&faults))
 }
 
 /// What `simulate push` knows of a running `wxhook dev`, and of the configured account.

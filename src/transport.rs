@@ -1,5 +1,6 @@
 //! How bytes reach the platform: one trait that streams both ways, and its reqwest implementation.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use crate::clock::Timestamp;
 use crate::secret::ClientKey;
 
 mod proxy;
@@ -69,7 +71,7 @@ pub struct Request {
     /// Scheme, host, path and query. Never printed whole.
     pub url: String,
     /// The content type of the body.
-    pub content_type: Option<&'static str>,
+    pub content_type: Option<Cow<'static, str>>,
     /// A key that is sent as `Authorization: Bearer`; never to the platform.
     pub bearer: Option<ClientKey>,
     /// The body.
@@ -91,6 +93,10 @@ pub struct Response {
     pub status: u16,
     /// The content type, if one was given.
     pub content_type: Option<String>,
+    /// How many bytes the body has, if that was said.
+    pub content_length: Option<u64>,
+    /// The `Content-Disposition`, which names a file, if one was given.
+    pub content_disposition: Option<String>,
     /// The body.
     pub body: BoxStream<'static, Result<Bytes, TransportError>>,
 }
@@ -125,6 +131,14 @@ pub enum TransportError {
         /// What the network said, without the URL.
         reason: String,
     },
+    /// The request may have been executed: its answer is compressed, which was not asked for.
+    #[error(
+        "the answer is compressed ({encoding}), which was not asked for: a proxy in between changes it"
+    )]
+    Encoded {
+        /// The `Content-Encoding`.
+        encoding: String,
+    },
 }
 
 impl TransportError {
@@ -138,4 +152,10 @@ impl TransportError {
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends one request and waits for the head of its answer.
     fn send(&self, request: Request) -> BoxFuture<'static, Result<Response, TransportError>>;
+}
+
+/// Is told what time it is where answers come from.
+pub trait Dates: Send + Sync + fmt::Debug {
+    /// An answer's `Date` header said this.
+    fn saw(&self, date: Timestamp);
 }

@@ -83,7 +83,7 @@ impl Live {
         let texts = self.outbox().texts();
         if !texts.split {
             message.check()?;
-            return Ok(self.bodies(&[message.clone()], 1));
+            return Ok(self.bodies(std::slice::from_ref(message), 1));
         }
         let pieces = message.split(self.most().min(at_most), &texts.cut_sign);
         // Independent of what is left of the window, so that a repeated run counts alike.

@@ -38,6 +38,7 @@ use crate::store::{
 mod batch;
 mod code;
 mod command;
+mod counters;
 mod error;
 mod ledger;
 mod lock;
@@ -56,6 +57,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use counters::EmbeddedCounters;
 pub use error::OpenError;
 pub use settings::{DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings};
 pub use tokens::EmbeddedTokens;
