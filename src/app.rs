@@ -22,13 +22,14 @@ use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
 use crate::id::AppId;
-use crate::metric::Counters;
+use crate::metric::{Counters, Gauges};
 use crate::store::embedded::Embedded;
 use crate::store::memory::MemoryInbox;
 use crate::store::{Health, Inbox};
 use crate::transport::SetupError;
 
 mod admin_key;
+mod aside;
 pub mod logging;
 mod outward;
 mod signals;
@@ -256,10 +257,18 @@ impl Server {
         let engine = start_engine(
             &config, routes, &outward, &inbox, &clock, &counters, &runtime,
         )?;
+        let gauges = Arc::new(Gauges::default());
+        runtime.spawn(aside::watch_over(
+            Arc::clone(&inbox),
+            Arc::clone(&gauges),
+            config.store.dead_cap,
+            engine.stop.subscribe(),
+        ));
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),
+                gauges: Arc::clone(&gauges),
             }),
             ..admin
         }));

@@ -21,11 +21,13 @@ mod decode;
 mod dev;
 mod healthcheck;
 mod inbox;
+mod operate;
 mod output;
 mod record;
 mod replay;
 mod serve;
 pub mod simulate;
+mod timeline;
 
 pub use output::Failure;
 
@@ -56,7 +58,7 @@ enum Command {
     /// Look at the pushes that were received
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
-    /// Look at the pushes that were given up
+    /// Look at the pushes that were given up, and deal with them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
     /// Look at what third-party platforms (第三方平台) were sent

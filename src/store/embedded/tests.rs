@@ -79,6 +79,7 @@ fn settlement(push: PushId, next: Next, parts: &[PartState]) -> Settlement {
         rid: None,
         detail: None,
         changed_at: at,
+        at_least_once: false,
     };
     Settlement {
         push,
@@ -91,6 +92,7 @@ fn settlement(push: PushId, next: Next, parts: &[PartState]) -> Settlement {
             route: "echo".into(),
             ended: Ended::Well,
             error: None,
+            out_of_order: false,
         },
         parts: (0..).zip(parts).map(part).collect(),
     }
@@ -473,7 +475,10 @@ async fn the_low_water_mark_goes_up_with_what_is_settled_and_down_with_a_replay(
     };
     assert_eq!(open_ids().await, [ids[390]]);
 
-    store.replay(ids[7]).await.unwrap();
+    store
+        .replay(ids[7], Timestamp::from_seconds(NOW))
+        .await
+        .unwrap();
     assert_eq!(mark(), ids[7]);
     assert_eq!(open_ids().await, [ids[7], ids[390]]);
     let only_pending = Filter {
@@ -511,7 +516,7 @@ async fn what_was_accepted_lately_is_read_as_the_file_has_it() {
         match number % 50 {
             7 => drop(store.start(of(3)).await),
             14 => drop(store.settle(settlement(of(9), Next::Done, &[])).await),
-            21 => drop(store.replay(of(16)).await),
+            21 => drop(store.replay(of(16), Timestamp::from_seconds(NOW)).await),
             28 => drop(accept(&store, push(number - 4, 100)).await),
             _ => {}
         }
