@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::api::{Api, Delivery};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AccountSettings, ComponentSettings, Config, StoreKind};
+use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
 use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Replays, Routes, Stopped};
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
@@ -245,9 +245,17 @@ impl Server {
     /// # Errors
     /// [`StartError`] says what did not start.
     pub fn start(config: Config, routes: Routes) -> Result<Self, StartError> {
+        Self::start_on(config, routes, Handed::default())
+    }
+
+    /// The same, on listeners that a supervisor holds as well, so that none is refused while it starts.
+    ///
+    /// # Errors
+    /// [`StartError`] says what did not start.
+    pub fn start_on(config: Config, routes: Routes, handed: Handed) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let counters = Arc::new(Counters::default());
-        let listeners = Listeners::bind(&config.http)?;
+        let listeners = Listeners::bind_rest(&config.http, handed.public, handed.admin)?;
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
         let inbox = open_store(&config, &clock)?;
@@ -362,6 +370,7 @@ impl Stoppable {
 
     async fn stop(&mut self) -> Exit {
         self.admin.stopping();
+        self.running.stopping();
         // Nobody listens any more only if the engine has ended already.
         let _ = self.engine.stop.send(true);
         let stopped = (&mut self.engine.done).await;

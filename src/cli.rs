@@ -27,6 +27,7 @@ mod record;
 mod replay;
 mod serve;
 pub mod simulate;
+mod store;
 mod timeline;
 
 pub use output::Failure;
@@ -67,6 +68,9 @@ enum Command {
     /// Look at the access tokens (access_token, with which WeChat's API is called) of the running server
     #[command(subcommand)]
     AccessToken(access_token::AccessTokenCommand),
+    /// Look after the store of pushes
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -102,6 +106,7 @@ where
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
+        Command::Store(command) => store::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };

@@ -133,11 +133,11 @@ impl Admin {
             Health::Closed => Some("the store is closed".to_owned()),
         };
         let durability = pushes.map(|pushes| pushes.inbox.durability());
-        let aside = pushes.map(|pushes| gauged(&pushes.gauges));
-        let body = json!({
-            "ready": obstacle.is_none(), "obstacle": obstacle, "durability": durability,
-            "aside": aside,
-        });
+        let mut body =
+            json!({ "ready": obstacle.is_none(), "obstacle": obstacle, "durability": durability });
+        if let Some(pushes) = pushes {
+            body["aside"] = gauged(&pushes.gauges).into();
+        }
         match obstacle {
             None => HttpResponse::Ok().json(body),
             Some(_) => HttpResponse::ServiceUnavailable().json(body),

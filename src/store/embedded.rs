@@ -36,6 +36,7 @@ use crate::store::{
 };
 
 mod batch;
+mod check;
 mod code;
 mod command;
 mod error;

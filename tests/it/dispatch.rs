@@ -6,6 +6,7 @@
 mod chaos;
 pub(crate) mod kit;
 mod lanes;
+mod policies;
 mod replies;
 mod restarts;
 mod retries;

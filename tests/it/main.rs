@@ -12,6 +12,7 @@ mod dispatch;
 mod docs;
 mod durability;
 mod floors;
+mod handover;
 mod hostile;
 mod main_job;
 mod messages;
@@ -19,6 +20,7 @@ mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;
 mod simulator;
+mod store_check;
 mod support;
 mod token_service;
 mod tokens;

@@ -113,14 +113,14 @@ impl Program {
 
     /// Starts a prepared command.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::follow(command.stderr(Stdio::piped()))
+    }
+
+    /// The same for one whose standard error is something else.
+    pub(crate) fn follow(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let errors = sender.clone();
-        let (output, error) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let follow = |sender: std::sync::mpsc::Sender<String>,
                       stream: Box<dyn std::io::Read + Send>| {
             std::thread::spawn(move || {
@@ -131,8 +131,10 @@ impl Program {
                 }
             });
         };
-        follow(sender, Box::new(output));
-        follow(errors, Box::new(error));
+        follow(sender, Box::new(child.stdout.take().unwrap()));
+        if let Some(error) = child.stderr.take() {
+            follow(errors, Box::new(error));
+        }
         Self {
             child,
             lines,

@@ -288,6 +288,47 @@ fn a_start_whose_settlement_is_in_the_same_batch_is_not_written() {
 }
 
 #[tokio::test]
+async fn dead_pushes_beyond_their_cap_are_discarded_the_oldest_first_and_the_old_go_with_their_time()
+ {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path());
+    let ids = join_all((0..5).map(|number| store_one(&store, number))).await;
+    for id in &ids {
+        store.settle(settlement(*id, dead(), &[])).await.unwrap();
+    }
+    drop(store);
+    let paths = Paths::new(directory.path());
+    let settings = Settings {
+        dead_cap: 3,
+        ..settings(directory.path())
+    };
+    let at = |after| Timestamp::from_seconds(NOW).after(after);
+    let (connection, mut memory) = prepare(&paths, &settings, at(Duration::ZERO)).unwrap();
+    let mut sweep = upkeep::Sweep::default();
+    let mut step = |after| {
+        sweep.restart();
+        let step = sweep.step(&connection, &mut memory, &settings, at(after));
+        step.unwrap();
+        let view = View::open(directory.path()).unwrap();
+        let all = view.list(&Filter::default()).unwrap();
+        all.iter()
+            .map(|push| (push.id, push.state))
+            .collect::<Vec<_>>()
+    };
+    let (gone, kept) = (PushState::Discarded, PushState::Dead);
+    let expected = [
+        (ids[0], gone),
+        (ids[1], gone),
+        (ids[2], kept),
+        (ids[3], kept),
+        (ids[4], kept),
+    ];
+    assert_eq!(step(Duration::from_secs(1)), expected);
+    assert_eq!(step(DONE_RETENTION + Duration::from_secs(1)), expected[2..]);
+    assert_eq!(step(DEAD_RETENTION + Duration::from_secs(1)), []);
+}
+
+#[tokio::test]
 async fn old_handled_pushes_go_and_what_waits_for_somebody_stays() {
     let directory = TempDir::new().unwrap();
     let store = open(directory.path());

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params, params_f
 
 use super::code::{self, ATTEMPT_COLUMNS, Code, PART_COLUMNS, PUSH_COLUMNS};
 use super::paths::Paths;
-use super::{OpenError, schema};
+use super::{OpenError, check, poison, schema};
 use crate::clock::Timestamp;
 use crate::id::{AppId, PushId};
 use crate::secret::VerifyTicket;
@@ -126,6 +126,19 @@ impl View {
                 code::replay,
             )?,
         }))
+    }
+
+    /// Reads everything, and tells what does not hold together; nothing when all is well.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], when the file is so damaged that it cannot be read to its end.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        // One transaction, so that the rows belong together.
+        let _transaction = self.connection.unchecked_transaction().map_err(read)?;
+        match check::faults(&self.connection) {
+            Err(error) if poison::is_damage(&error) => Ok(vec![error.to_string()]),
+            found => found.map_err(read),
+        }
     }
 
     /// Counts what stands aside.
