@@ -209,3 +209,66 @@ pub(crate) enum Phase {
     /// It has ended; a send of it is still open.
     Ending,
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::id::{AppId, OpenId, PushId};
+    use crate::protocol::push::{DedupeKey, Kind};
+    use crate::store::NewPush;
+
+    fn push() -> StoredPush {
+        let new = NewPush {
+            account: AppId::parse("wx0123456789abcdef").unwrap(),
+            user: OpenId::new("oUser"),
+            kind: Kind::Message,
+            key: DedupeKey([0; 16]),
+            body: Bytes::new(),
+            received_at: Timestamp::from_seconds(1_700_000_000),
+            verified: "secure",
+            malformed: None,
+            ticket: None,
+        };
+        StoredPush::new(PushId(1 << 40), new)
+    }
+
+    #[test]
+    fn a_try_is_made_while_its_user_can_be_answered_and_not_hurried_when_that_is_over() {
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let attempts = Attempts::after(["60s"]).unwrap();
+        let delay = |left: Option<u64>| {
+            let closes_at = left.map(|seconds| now.after(Duration::from_secs(seconds)));
+            let terms = Terms {
+                attempts: &attempts,
+                resumable: false,
+                closes_at,
+            };
+            terms.delay(&push(), 1, now).unwrap().as_secs()
+        };
+        let scheduled = delay(None);
+        assert!((60..72).contains(&scheduled), "{scheduled}");
+        for (name, left, expected) in [
+            ("open for long", 3_600, scheduled),
+            ("closing soon", 40, 30),
+            ("just enough", 11, 1),
+            ("too late for that", 10, scheduled),
+            ("closed", 0, scheduled),
+        ] {
+            assert_eq!(delay(Some(left)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_let_others_pass_or_runs_again_is_out_of_order() {
+        let first = push();
+        let late = StoredPush {
+            retry_at: Some(Timestamp::from_seconds(1_700_000_060)),
+            ..push()
+        };
+        let replayed = StoredPush { run: 2, ..push() };
+        let marks = [first, late, replayed].map(|push| is_out_of_order(&push));
+        assert_eq!(marks, [false, true, true]);
+    }
+}

@@ -5,6 +5,7 @@
 )]
 
 mod api;
+mod backlog;
 mod commands;
 mod conformance;
 mod crash;

@@ -15,13 +15,22 @@ use wxhook::store::embedded::{Embedded, OpenError, Settings};
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits until `look` gives something; a test that waits in vain fails with `what`.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let (deadline, pause) = (now() + LIMIT, Duration::from_millis(10));
+pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_within(LIMIT, what, look)
+}
+
+/// The same for what may take longer.
+pub(crate) fn eventually_within<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
+    let (deadline, pause) = (now() + limit, Duration::from_millis(10));
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(now() < deadline, "{what}: not within {LIMIT:?}");
+        assert!(now() < deadline, "{what}: not within {limit:?}");
         pause_for(pause);
     }
 }
