@@ -16,19 +16,20 @@ use tokio::sync::watch;
 
 use crate::api::{Api, Delivery};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AccountSettings, ComponentSettings, Config, StoreKind};
+use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
 use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Replays, Routes, Stopped};
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
 use crate::id::AppId;
-use crate::metric::Counters;
+use crate::metric::{Counters, Gauges};
 use crate::store::embedded::Embedded;
 use crate::store::memory::MemoryInbox;
 use crate::store::{Health, Inbox};
 use crate::transport::SetupError;
 
 mod admin_key;
+mod aside;
 mod limits;
 pub mod logging;
 mod outward;
@@ -252,9 +253,17 @@ impl Server {
     /// # Errors
     /// [`StartError`] says what did not start.
     pub fn start(config: Config, routes: Routes) -> Result<Self, StartError> {
+        Self::start_on(config, routes, Handed::default())
+    }
+
+    /// The same, on listeners that a supervisor holds as well, so that none is refused while it starts.
+    ///
+    /// # Errors
+    /// [`StartError`] says what did not start.
+    pub fn start_on(config: Config, routes: Routes, handed: Handed) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let counters = Arc::new(Counters::default());
-        let listeners = Listeners::bind(&config.http)?;
+        let listeners = Listeners::bind_rest(&config.http, handed.public, handed.admin)?;
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
         let inbox = open_store(&config, &clock)?;
@@ -264,10 +273,18 @@ impl Server {
         let engine = start_engine(
             &config, routes, &outward, &inbox, &clock, &counters, &runtime,
         )?;
+        let gauges = Arc::new(Gauges::default());
+        runtime.spawn(aside::watch_over(
+            Arc::clone(&inbox),
+            Arc::clone(&gauges),
+            config.store.dead_cap,
+            engine.stop.subscribe(),
+        ));
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),
+                gauges: Arc::clone(&gauges),
             }),
             ..admin
         }));
@@ -361,6 +378,7 @@ impl Stoppable {
 
     async fn stop(&mut self) -> Exit {
         self.admin.stopping();
+        self.running.stopping();
         // Nobody listens any more only if the engine has ended already.
         let _ = self.engine.stop.send(true);
         let stopped = (&mut self.engine.done).await;

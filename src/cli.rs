@@ -21,12 +21,15 @@ mod decode;
 mod dev;
 mod healthcheck;
 mod inbox;
+mod operate;
 mod output;
 mod quota;
 mod record;
 mod replay;
 mod serve;
 pub mod simulate;
+mod store;
+mod timeline;
 
 pub use output::Failure;
 
@@ -57,7 +60,7 @@ enum Command {
     /// Look at the pushes that were received
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
-    /// Look at the pushes that were given up
+    /// Look at the pushes that were given up, and deal with them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
     /// Look at what third-party platforms (第三方平台) were sent
@@ -69,6 +72,9 @@ enum Command {
     /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
     #[command(subcommand)]
     Quota(quota::QuotaCommand),
+    /// Look after the store of pushes
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -105,6 +111,7 @@ where
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
         Command::Quota(command) => quota::run(&command, config),
+        Command::Store(command) => store::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };

@@ -56,16 +56,17 @@ mod lane;
 mod live;
 mod machine;
 mod outbox;
+mod outcome;
 mod replay;
 mod router;
 mod runtime;
+mod schedule;
 mod sends;
 mod settle;
 mod slots;
 mod windows;
 mod wording;
 
-pub use attempt::{Attempts, ScheduleError};
 pub use engine::{Engine, EngineError, EngineParts, Stopped};
 pub use error::Error;
 pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
@@ -74,6 +75,7 @@ pub use live::{Reply, SendError};
 pub use outbox::Courier;
 pub use replay::{ReplayError, Replays};
 pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
+pub use schedule::{Attempts, ScheduleError};
 pub use wording::{LongTexts, MAX_CUT_SIGN_BYTES};
 
 /// Handlers that run at the same time.
@@ -134,6 +136,9 @@ pub struct Settings {
     pub texts: LongTexts,
     /// Commits and deliveries under way before no further handler is started. Default [`OPEN_WORK`].
     pub open_work: usize,
+    /// A push that waited longer than this for its handler is not handled but *dead*, as stale, so that
+    /// nobody is answered hours late after an outage. `None`, the default: every push is handled.
+    pub stale_after: Option<Duration>,
     /// How long a stop waits for running handlers and open sends. Default [`STOP_GRACE`].
     pub stop_grace: Duration,
     /// Threads that run handlers; 1 or more. Default [`HANDLER_THREADS`].
@@ -160,6 +165,7 @@ impl Default for Settings {
             windows: crate::quota::window::Settings::default(),
             texts: LongTexts::default(),
             open_work: OPEN_WORK,
+            stale_after: None,
             stop_grace: STOP_GRACE,
             handler_threads: HANDLER_THREADS,
             max_handler_threads: MAX_HANDLER_THREADS,

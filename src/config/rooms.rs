@@ -105,6 +105,8 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
     let done_retention = reader.text("store.done_retention", between("1m", "3650d"));
     let reserve_bytes = reader.text("store.reserve_bytes", value::size);
     let done_bytes = reader.text("store.done_bytes", value::size);
+    let dead_cap = count(reader, "store.dead_cap", 1, 100_000_000);
+    let dead_retention = reader.text("store.dead_retention", between("1m", "3650d"));
     let max_bytes = reader.text("store.max_bytes", value::size);
     let ride = reader.text("store.ride", between("1ms", "5s"));
     Some(crate::store::embedded::Settings {
@@ -113,6 +115,8 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
         seen_cap: seen_cap?,
         done_retention: done_retention?,
         done_bytes: done_bytes?,
+        dead_cap: u64::try_from(dead_cap?).ok()?,
+        dead_retention: dead_retention?,
         max_bytes: max_bytes?,
         reserve_bytes: reserve_bytes?,
         ride: ride?,
@@ -147,6 +151,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let send_patience = reader.text(&key("send_patience"), between("0s", "1h"));
     let texts = texts(reader);
     let windows = window::read(reader);
+    let stale_after = reader.text(&key("stale_after"), unless_empty(between("10s", "30d")));
     let stop_grace = reader.text(&key("stop_grace"), between("0s", "1h"));
     Some(crate::dispatch::Settings {
         handlers: handlers?,
@@ -161,6 +166,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         send_patience: send_patience?,
         windows: windows?,
         texts: texts?,
+        stale_after: stale_after?,
         stop_grace: stop_grace?,
         handler_threads: handler_threads?,
         max_handler_threads: max_handler_threads?,
@@ -253,6 +259,16 @@ pub(super) fn between(
             &high,
             &format!("from {least} to {most}"),
         )
+    }
+}
+
+/// Nothing, when the text is empty.
+fn unless_empty<T>(
+    read: impl Fn(&str) -> Result<T, Problem>,
+) -> impl Fn(&str) -> Result<Option<T>, Problem> {
+    move |text| match text.trim() {
+        "" => Ok(None),
+        text => read(text).map(Some),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::dispatch::lane::lane_of;
 use crate::dispatch::live::Live;
 use crate::dispatch::machine::{Event, Machine};
 use crate::dispatch::outbox::{Clearance, Deliveries};
-use crate::dispatch::settle::{Conclusion, Phase, Running, Times, bury, conclude};
+use crate::dispatch::settle::{Conclusion, Phase, Running, Terms, Times, bury, conclude};
 use crate::dispatch::slots::Slot;
 use crate::id::PushId;
 use crate::metric::Counter;
@@ -51,11 +51,11 @@ pub(crate) struct Spoken {
 }
 
 impl Machine {
-    /// Gives a push up that was started too often without an outcome.
-    pub(crate) fn bury(&mut self, push: &StoredPush) {
-        tracing::error!(push_id = %push.id, starts = push.starts, "A push was started too often without an outcome; it is given up.");
+    /// Gives a push up without starting it.
+    pub(crate) fn bury(&mut self, push: &StoredPush, reason: String) {
+        tracing::error!(push_id = %push.id, starts = push.starts, reason, "A push is given up; no handler is started.");
         self.parts.counters.add(Counter::PushesDead);
-        let settlement = bury(push, self.parts.clock.now());
+        let settlement = bury(push, reason, self.parts.clock.now());
         self.settle(settlement, Follow::Leave(push.id));
         self.lanes.finish(push);
     }
@@ -129,15 +129,18 @@ impl Machine {
         let Some(Running { push, .. }) = self.running.remove(ending.ticket) else {
             return;
         };
-        let schedule = self.parts.routes.attempts();
-        let schedule = schedule.unwrap_or(&self.parts.settings.attempts);
         let live = ending.live;
+        let policy = self.parts.routes.policy(live.route());
+        let own = policy.and_then(|policy| policy.attempts.as_ref());
+        let terms = Terms {
+            attempts: own.unwrap_or(&self.parts.settings.attempts),
+            resumable: policy.is_some_and(|policy| policy.resumable),
+            closes_at: live.closes_at(),
+        };
         let Conclusion {
             settlement,
             retry_in,
-        } = conclude(&push, &live, ending.verdict, ending.times, |failures| {
-            schedule.delay(failures)
-        });
+        } = conclude(&push, &live, ending.verdict, ending.times, terms);
         self.tell(&settlement);
         match retry_in {
             Some(delay) => self.retry(push, settlement, delay),

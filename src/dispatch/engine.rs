@@ -106,7 +106,8 @@ impl Engine {
 
     /// The way to have pushes handled again while the engine runs.
     pub fn replays(&self) -> Replays {
-        Replays::new(Arc::clone(&self.parts.inbox), self.replays.0.clone())
+        let (inbox, clock) = (&self.parts.inbox, &self.parts.clock);
+        Replays::new(Arc::clone(inbox), self.replays.0.clone(), Arc::clone(clock))
     }
 
     /// Runs until `stop` becomes true or its sender is gone, then waits for what is under way, at

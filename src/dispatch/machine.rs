@@ -20,9 +20,9 @@ use crate::dispatch::lane::{Bounds, Lanes};
 use crate::dispatch::live::Live;
 use crate::dispatch::outbox::Outbox;
 use crate::dispatch::runtime::HandlerRuntime;
-use crate::dispatch::settle::{Phase, Running};
+use crate::dispatch::settle::{Phase, Running, stale, started_too_often};
 use crate::dispatch::slots::{Slot, Slots};
-use crate::store::{LaneKey, Page, Part, StoreError, StoredPush, Story};
+use crate::store::{LaneKey, Page, Part, StoreError, StoredPush};
 
 /// Pushes of a lane, from its oldest on, that a former process may have started without a mark of it
 /// being stored: each waits for its mark, one commit after another. Those behind them were out of
@@ -39,8 +39,8 @@ pub(crate) enum Event {
     Refill(LaneKey, usize, Result<Vec<StoredPush>, StoreError>),
     /// Ids of a lane are put aside.
     Spilled(LaneKey, Result<(), StoreError>),
-    /// A push that is to be handled again.
-    Replayed(Result<Option<Story>, StoreError>),
+    /// Pushes that are to be handled again.
+    Replayed(Result<Vec<StoredPush>, StoreError>),
     /// The start of an attempt is marked, and what earlier ones have said is known.
     Marked(Slot, Result<Vec<Part>, StoreError>),
     /// The last send of an attempt that has ended is over.
@@ -186,7 +186,11 @@ impl Machine {
     /// Starts a push, the first of its lane or one of so many after it.
     fn start(&mut self, push: StoredPush, before: usize) {
         if push.starts >= self.parts.settings.max_starts.max(1) {
-            self.bury(&push);
+            self.bury(&push, started_too_often(&push));
+            return;
+        }
+        if let Some(reason) = self.staleness(&push) {
+            self.bury(&push, reason);
             return;
         }
         if push.starts > 0 {
@@ -215,6 +219,14 @@ impl Machine {
             self.wait_for(async move { Event::Stored(mark.await) });
             self.launch(ticket, Vec::new());
         }
+    }
+
+    /// Why a push comes too late to be handled, if that was not to be. One that an operator replays is
+    /// wanted, however old it is.
+    fn staleness(&self, push: &StoredPush) -> Option<String> {
+        let limit = self.parts.settings.stale_after?;
+        let age = self.parts.clock.now().since(push.received_at);
+        (push.run == 1 && age > limit).then(|| stale(age, limit))
     }
 
     /// Hands an attempt to the handlers' threads.
@@ -266,7 +278,7 @@ impl Machine {
                 written?;
                 self.lanes.spill_written(lane);
             }
-            Event::Replayed(story) => self.replay_came(story?),
+            Event::Replayed(pushes) => self.replays_came(pushes?),
             Event::Marked(ticket, marked) => match tolerated(marked)? {
                 Some(recorded) => self.marked.push_back((ticket, recorded)),
                 None => self.forget(ticket),

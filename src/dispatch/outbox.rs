@@ -17,7 +17,7 @@ use crate::dispatch::LongTexts;
 use crate::dispatch::sends::{SendSlot, SendSlots};
 use crate::dispatch::windows::{Grant, WindowKeeper};
 use crate::id::AppId;
-use crate::metric::{Counter, Counters};
+use crate::metric::Counters;
 use crate::quota::window::Closed;
 use crate::store::{Inbox, Part, PartState, PartVerdict, StoreError};
 
@@ -53,6 +53,9 @@ const USER_STATE_CODES: [i64; 6] = [40003, 43004, 45015, 45047, 48002, 50005];
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// Why a message is not tried again though there was time.
+const LATE: &str = "the sending window closes before the next try";
 
 /// What every send needs.
 pub(crate) struct Outbox {
@@ -229,8 +232,9 @@ impl Outbox {
         }
     }
 
-    /// Hands a part that is *sending* over, with pauses as long as it surely was not sent and its window
-    /// is open. During a pause it is *waiting*: if the process ends then, the next one sends it.
+    /// Hands a part that is *sending* over, with pauses as long as it surely was not sent, or may not have
+    /// been and twice is better than never, and its window is open. During a pause it is *waiting*: if
+    /// the process ends then, the next one sends it.
     async fn hand_over(
         &self,
         part: &Part,
@@ -242,21 +246,29 @@ impl Outbox {
         let mut pause = FIRST_PAUSE;
         loop {
             let delivery = self.attempt(part).await;
-            let Delivery::NotSent { reason, code } = delivery else {
-                settle_grant(grant, &delivery);
-                return Ok(self.judge(part, delivery));
-            };
             let waited = self.clock.monotonic().saturating_sub(began);
-            let over = grant.closes_at();
-            let over = over.filter(|at| self.clock.now().after(pause) >= *at);
-            if waited + pause > self.patience || over.is_some() {
-                let late = match over {
-                    Some(_) => "; its sending window closes before the next try",
-                    None => "",
-                };
-                let reason = format!("{reason}{late}");
-                return Ok(self.judge(part, Delivery::NotSent { reason, code }));
+            let again = match delivery {
+                Delivery::NotSent { .. } => true,
+                Delivery::Unknown { .. } => part.at_least_once,
+                _ => false,
+            };
+            let closes_at = grant.closes_at();
+            let is_late = closes_at.is_some_and(|at| self.clock.now().after(pause) >= at);
+            if !again || waited + pause > self.patience || is_late {
+                settle_grant(grant, &delivery);
+                return Ok(match again && is_late {
+                    true => self.give_up(part, delivery, &LATE),
+                    false => self.judge(part, delivery),
+                });
             }
+            // What may have been delivered has used its grant.
+            let kept = match delivery {
+                Delivery::Unknown { .. } => {
+                    grant.spend();
+                    None
+                }
+                _ => Some(grant),
+            };
             let put_back = self.inbox.record(PartVerdict {
                 key: part.key,
                 state: PartState::Waiting,
@@ -270,11 +282,20 @@ impl Outbox {
             let (put_back, ()) = tokio::join!(put_back, tokio::time::sleep(pause));
             put_back?;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            let left = grant.closes_at().map(|at| at.since(self.clock.now()));
+            let left = closes_at.map(|at| at.since(self.clock.now()));
             slot = Some(self.slots.take(self.clock.monotonic(), left).await);
-            grant = match self.still(grant, part) {
+            let granted = match kept {
+                Some(kept) => self.still(kept, part),
+                None => self.windows.take(&part.account, &part.to),
+            };
+            grant = match granted {
                 Ok(grant) => grant,
-                Err(closed) => return Ok(self.withhold(part, &closed)),
+                Err(closed) => {
+                    return Ok(match delivery {
+                        Delivery::Unknown { .. } => self.give_up(part, delivery, &closed),
+                        _ => self.withhold(part, &closed),
+                    });
+                }
             };
             self.inbox.mark_sending(part.clone()).await?;
         }
@@ -290,69 +311,6 @@ impl Outbox {
         delivered.unwrap_or_else(|_| Delivery::Unknown {
             reason: "the code that sends it panicked".to_owned(),
         })
-    }
-
-    fn judge(&self, part: &Part, delivery: Delivery) -> PartVerdict {
-        let (state, error_code, rid, detail) = match delivery {
-            Delivery::Sent { rid } => (PartState::Sent, None, rid, None),
-            Delivery::Refused { code, meaning, rid } => {
-                (PartState::Refused, Some(code), rid, Some(meaning))
-            }
-            Delivery::Impossible { reason } => (PartState::Refused, None, None, Some(reason)),
-            Delivery::NotSent { reason, code } => {
-                let detail = format!("not sent: {reason}");
-                (PartState::Refused, code, None, Some(detail))
-            }
-            Delivery::Unknown { reason } => (PartState::Unknown, None, None, Some(reason)),
-        };
-        self.counters.add(match state {
-            PartState::Sent => Counter::PartsSent,
-            PartState::Refused => Counter::PartsRefused,
-            PartState::Waiting | PartState::Sending | PartState::Unknown => Counter::PartsUnknown,
-        });
-        if state != PartState::Sent {
-            tracing::warn!(
-                push_id = %part.key.push,
-                part = part.key.ordinal,
-                state = state.name(),
-                error_code,
-                detail = detail.as_deref(),
-                "A reply was not surely delivered."
-            );
-        }
-        PartVerdict {
-            key: part.key,
-            state,
-            error_code,
-            rid,
-            detail,
-            at: self.clock.now(),
-        }
-    }
-
-    /// What is not tried, because its user's sending window is closed.
-    fn withhold(&self, part: &Part, closed: &Closed) -> PartVerdict {
-        self.counters.add(Counter::PartsWithheld);
-        self.judge(
-            part,
-            Delivery::Refused {
-                code: closed.code(),
-                meaning: format!("not sent: {closed}"),
-                rid: None,
-            },
-        )
-    }
-
-    /// What is not tried, because the part before it was refused for the user's state.
-    fn untried(&self, part: &Part, code: i64) -> PartVerdict {
-        self.judge(
-            part,
-            Delivery::Refused {
-                code,
-                meaning: format!("not tried: the part before it was refused with code {code}"),
-                rid: None,
-            },
-        )
     }
 }
 

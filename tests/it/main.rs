@@ -5,6 +5,7 @@
 )]
 
 mod api;
+mod backlog;
 mod certificates;
 mod commands;
 mod conformance;
@@ -13,6 +14,7 @@ mod dispatch;
 mod docs;
 mod durability;
 mod floors;
+mod handover;
 mod hostile;
 mod main_job;
 mod messages;
@@ -24,6 +26,7 @@ mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;
 mod simulator;
+mod store_check;
 mod support;
 mod token_service;
 mod tokens;

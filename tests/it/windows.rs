@@ -9,7 +9,7 @@ use wxhook::config::{self, Config, Needs, Sources};
 use wxhook::id::{AppId, PushId};
 use wxhook::protocol::push::{DedupeKey, Kind};
 use wxhook::secret::{AppSecret, PushToken};
-use wxhook::simulator::platform::{Platform, Settings, Windows};
+use wxhook::simulator::platform::{Fault, FaultRule, Platform, Settings, When, Windows};
 use wxhook::simulator::pusher::{Feed, Gesture, Identity, Mode, Pusher, Verdict};
 use wxhook::simulator::seal;
 use wxhook::simulator::skin::Skin;
@@ -46,6 +46,11 @@ impl WeChat {
 
     /// A user acts: the window opens here, and the push goes out.
     fn push(&self, server: &Server, gesture: Gesture, open_id: &str) {
+        self.push_all(server, [(gesture, open_id.to_owned())]);
+    }
+
+    /// Users act, one after another.
+    fn push_all(&self, server: &Server, acts: impl IntoIterator<Item = (Gesture, String)>) {
         let identity = Identity {
             url: format!("http://{}/wechat", server.webhook_address()),
             app_id: AppId::parse(APP_ID).unwrap(),
@@ -58,10 +63,12 @@ impl WeChat {
         let seed = clock.now().milliseconds().unsigned_abs();
         let feed = Feed::Platform(Arc::clone(&self.platform));
         let mut pusher = Pusher::new(identity, clock, seed).unwrap().with_feed(feed);
-        let push = pusher.make(gesture, open_id);
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let report = runtime.block_on(pusher.push(&push));
-        assert!(matches!(report.verdict(), Verdict::Success), "{report:?}");
+        for (gesture, open_id) in acts {
+            let push = pusher.make(gesture, &open_id);
+            let report = runtime.block_on(pusher.push(&push));
+            assert!(matches!(report.verdict(), Verdict::Success), "{report:?}");
+        }
     }
 
     /// Calls of custom/send, and the code of each answer.
@@ -69,6 +76,15 @@ impl WeChat {
         let platform = self.platform.lock().unwrap();
         let sends = platform.calls_after(0).filter(|call| call.path == SEND);
         sends.map(|call| call.code).collect()
+    }
+
+    /// Whom each message went to, in order.
+    fn told(&self) -> Vec<String> {
+        let platform = self.platform.lock().unwrap();
+        let deliveries = platform.deliveries_after(0);
+        deliveries
+            .map(|delivery| delivery.open_id.to_string())
+            .collect()
     }
 
     fn delivered(&self) -> usize {
@@ -142,6 +158,7 @@ fn grow_old(config: &Config) {
             route: "long ago".to_owned(),
             ended: Ended::Well,
             error: None,
+            out_of_order: false,
         };
         let settlement = Settlement {
             push,
@@ -284,6 +301,63 @@ fn after_45047_the_server_agrees_with_wechat() {
     eventually("two more", || (wechat.delivered() == 7).then_some(()));
     assert_eq!(server.stop(), Exit::Clean);
     assert_eq!(wechat.sends().len(), 8);
+}
+
+#[test]
+fn a_reply_in_a_window_of_a_minute_overtakes_a_thousand_in_windows_of_two_days() {
+    let wechat = WeChat::start(Windows::On);
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let one_at_a_time = [("WXHOOK__DISPATCH__SENDS", "1")];
+    let routes = Router::<()>::new()
+        .click("MENU", async || "hurry")
+        .fallback(async || "take your time");
+    let config = config(&wechat, data_dir, &one_at_a_time);
+    let server = Server::start(config, routes.with_state(()).unwrap()).unwrap();
+    let slow = FaultRule {
+        path: Some(SEND.to_owned()),
+        host: None,
+        open_id: None,
+        when: When::Always,
+        fault: Fault::Delay { milliseconds: 200 },
+    };
+    wechat.platform.lock().unwrap().add_fault(slow).unwrap();
+    let text = |number| (Gesture::Text("hello".to_owned()), format!("oText{number}"));
+    wechat.push_all(&server, (0..1_200).map(text));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let done = Filter {
+        state: Some(PushState::Done),
+        ..Filter::default()
+    };
+    eventually("all have their reply, or wait for it", || {
+        let done = runtime.block_on(server.inbox().list(done.clone()));
+        (done.unwrap().len() == 1_200).then_some(())
+    });
+    let before = wechat.delivered();
+    assert!(
+        before <= 200,
+        "a thousand still wait, not {}",
+        1_200 - before
+    );
+    wechat.push(&server, click(), "oClick");
+    eventually("the hurried reply", || {
+        let place = wechat.told().iter().position(|user| user == "oClick")?;
+        // What was sent while its push came in and its handler ran: a few seconds at most.
+        assert!(place - before <= 20, "{before}, then {place}");
+        Some(())
+    });
+
+    // The others lose nothing but their place.
+    wechat.platform.lock().unwrap().clear_faults();
+    eventually("everybody's", || {
+        (wechat.delivered() == 1_201).then_some(())
+    });
+    assert_eq!(server.stop(), Exit::Clean);
+    let mut told = wechat.told();
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 1_201, "each once");
+    assert_eq!(wechat.sends(), [Some(0); 1_201]);
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! What the outcome of a send means for its part.
+
+use std::fmt;
+
+use crate::api::Delivery;
+use crate::dispatch::outbox::Outbox;
+use crate::metric::Counter;
+use crate::quota::window::Closed;
+use crate::store::{Part, PartState, PartVerdict};
+
+impl Outbox {
+    /// What became of a part: counted, logged, and to be recorded.
+    pub(super) fn judge(&self, part: &Part, delivery: Delivery) -> PartVerdict {
+        let (state, error_code, rid, detail) = match delivery {
+            Delivery::Sent { rid } => (PartState::Sent, None, rid, None),
+            Delivery::Refused { code, meaning, rid } => {
+                (PartState::Refused, Some(code), rid, Some(meaning))
+            }
+            Delivery::Impossible { reason } => (PartState::Refused, None, None, Some(reason)),
+            Delivery::NotSent { reason, code } => {
+                let detail = format!("not sent: {reason}");
+                (PartState::Refused, code, None, Some(detail))
+            }
+            Delivery::Unknown { reason } => (PartState::Unknown, None, None, Some(reason)),
+        };
+        self.counters().add(match state {
+            PartState::Sent => Counter::PartsSent,
+            PartState::Refused => Counter::PartsRefused,
+            PartState::Waiting | PartState::Sending | PartState::Unknown => Counter::PartsUnknown,
+        });
+        if state != PartState::Sent {
+            tracing::warn!(
+                push_id = %part.key.push,
+                part = part.key.ordinal,
+                state = state.name(),
+                error_code,
+                detail = detail.as_deref(),
+                "A reply was not surely delivered."
+            );
+        }
+        PartVerdict {
+            key: part.key,
+            state,
+            error_code,
+            rid,
+            detail,
+            at: self.now(),
+        }
+    }
+
+    /// What would be tried again, if its user's sending window allowed it.
+    pub(super) fn give_up(
+        &self,
+        part: &Part,
+        delivery: Delivery,
+        why: &dyn fmt::Display,
+    ) -> PartVerdict {
+        let explained = |reason: String| format!("{reason}; not tried again: {why}");
+        let delivery = match delivery {
+            Delivery::NotSent { reason, code } => Delivery::NotSent {
+                reason: explained(reason),
+                code,
+            },
+            Delivery::Unknown { reason } => Delivery::Unknown {
+                reason: explained(reason),
+            },
+            other => other,
+        };
+        self.judge(part, delivery)
+    }
+
+    /// What is not tried, because its user's sending window is closed.
+    pub(super) fn withhold(&self, part: &Part, closed: &Closed) -> PartVerdict {
+        self.counters().add(Counter::PartsWithheld);
+        self.judge(
+            part,
+            Delivery::Refused {
+                code: closed.code(),
+                meaning: format!("not sent: {closed}"),
+                rid: None,
+            },
+        )
+    }
+
+    /// What is not tried, because the part before it was refused for the user's state.
+    pub(super) fn untried(&self, part: &Part, code: i64) -> PartVerdict {
+        self.judge(
+            part,
+            Delivery::Refused {
+                code,
+                meaning: format!("not tried: the part before it was refused with code {code}"),
+                rid: None,
+            },
+        )
+    }
+}
