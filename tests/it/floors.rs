@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["token", "quota"],
     &["platform"],
     &["store", "transport", "template"],
-    &["protocol"],
+    &["protocol", "menu"],
     &["id"],
     &["secret", "clock", "metric"],
 ];
@@ -29,6 +29,7 @@ const FLOORS: &[&[&str]] = &[
 /// Modules that only turn values into values: time, randomness and bytes are arguments.
 const PURE: &[&str] = &[
     "protocol",
+    "menu",
     "id",
     "secret",
     "metric",
