@@ -29,12 +29,14 @@ use crate::store::{Health, Inbox};
 use crate::transport::SetupError;
 
 mod admin_key;
+mod direct;
 pub mod logging;
 mod outward;
 mod signals;
 mod token_server;
 
 pub(crate) use admin_key::find as find_admin_key;
+pub(crate) use direct::Direct;
 use outward::Outward;
 pub(crate) use signals::Signals;
 pub use token_server::TokenServer;

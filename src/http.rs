@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub mod admin;
+mod api;
 pub mod client;
 mod component;
 mod door;

@@ -130,6 +130,11 @@ pub struct MatchRule {
 }
 
 impl MatchRule {
+    /// Whether it has a member at all.
+    pub const fn has_a_member(&self) -> bool {
+        self.tag_id.is_some() || self.client_platform_type.is_some()
+    }
+
     /// Whether every user whom `other` matches is matched by this rule too.
     fn covers(&self, other: &Self) -> bool {
         (self.tag_id.is_none() || self.tag_id == other.tag_id)

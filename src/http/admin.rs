@@ -78,6 +78,11 @@ impl Admin {
         &self.parts
     }
 
+    /// Whether whoever asks has the admin key.
+    pub(super) fn is_admin(&self, request: &HttpRequest) -> bool {
+        matches!(self.caller(request), Some(Caller::Admin))
+    }
+
     /// Answers one request.
     pub(super) async fn answer(&self, request: &HttpRequest, body: &[u8]) -> HttpResponse {
         let segments: Vec<&str> = request.path().split('/').skip(1).collect();
@@ -113,6 +118,9 @@ impl Admin {
             (true, ["jssdk", account]) => self.jssdk(account, request.query_string(), caller).await,
             _ if !matches!(caller, Caller::Admin) => refused("this needs the admin key"),
             (true, ["counters"]) => HttpResponse::Ok().json(self.counted()),
+            (false, ["api", account]) if request.method() == Method::POST => {
+                self.call(account, body).await
+            }
             (false, ["inbox", id, "replay"]) if request.method() == Method::POST => {
                 self.replay(id, request.query_string() == "force=true")
                     .await

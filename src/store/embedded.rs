@@ -21,7 +21,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use self::batch::Memory;
 use self::code::Code;
 use self::command::{Answer, Change, Command};
-use self::lock::DirectoryLock;
 use self::paths::Paths;
 use self::reader::Reader;
 use self::recent::Recent;
@@ -57,6 +56,7 @@ mod writer;
 mod tests;
 
 pub use error::OpenError;
+pub use lock::DirectoryLock;
 pub use settings::{DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings};
 pub use tokens::EmbeddedTokens;
 pub use view::View;
