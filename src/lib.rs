@@ -44,6 +44,7 @@ pub mod menu;
 pub mod metric;
 pub mod platform;
 pub mod protocol;
+pub mod quota;
 pub mod secret;
 pub mod simulator;
 pub mod store;

@@ -172,6 +172,8 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
     let proxy = reader.secret("api.proxy", proxy);
     let connect_timeout = reader.text("api.connect_timeout", between("50ms", "1m"));
     let timeout = reader.text("api.timeout", between("50ms", "2m"));
+    let media_timeout = reader.text("api.media_timeout", between("1s", "10m"));
+    let patience = reader.text("api.patience", between("0s", "10m"));
     let busy_means_not_sent = reader.flag("api.busy_means_not_sent");
     let hosts = hosts?;
     let transport = crate::transport::Settings {
@@ -183,6 +185,8 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
     };
     let api = crate::api::Settings {
         timeout: timeout?,
+        media_timeout: media_timeout?,
+        patience: patience?,
         busy_means_not_sent: busy_means_not_sent?,
     };
     Some((hosts, transport, api))

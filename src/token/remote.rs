@@ -1,5 +1,6 @@
 //! Access tokens from a central wxhook: for business servers, which never ask the platform.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -249,7 +250,7 @@ impl Shared {
         Request {
             method,
             url,
-            content_type,
+            content_type: content_type.map(Cow::Borrowed),
             bearer: Some(parts.key.clone()),
             body,
             timeout: SERVICE_TIMEOUT,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::id::AppId;
 use crate::platform::Platform;
-use crate::platform::exchange::{CALL_TIMEOUT, Call, Repeat};
+use crate::platform::exchange::{Call, Repeat};
 use crate::secret::{AccessToken, AppSecret};
 use crate::store::tokens::TokenKind;
 use crate::token::TokenError;
@@ -80,25 +80,15 @@ fn stable(account: &AppId, secret: &AppSecret) -> Call {
         "secret": secret.expose(),
         "force_refresh": false,
     });
-    Call {
-        path: STABLE_PATH,
-        access_token: None,
-        credentials: None,
-        json: Some(Bytes::from(body.to_string())),
-        repeat: Repeat::Harmless,
-        timeout: CALL_TIMEOUT,
-    }
+    Call::post(STABLE_PATH, Bytes::from(body.to_string()))
 }
 
 fn plain(account: &AppId, secret: &AppSecret) -> Call {
     Call {
-        path: PLAIN_PATH,
-        access_token: None,
         credentials: Some((account.clone(), secret.clone())),
-        json: None,
         // A first question that arrives after a second one would end the second one's token.
         repeat: Repeat::Harmful,
-        timeout: CALL_TIMEOUT,
+        ..Call::get(PLAIN_PATH)
     }
 }
 
