@@ -14,18 +14,24 @@ use crate::simulator::pusher::Identity;
 
 mod access_token;
 mod admin;
+mod api;
 mod component;
 mod config_check;
 mod dead;
 mod decode;
 mod dev;
+mod door;
 mod healthcheck;
 mod inbox;
+mod menu;
 mod output;
 mod record;
 mod replay;
+mod send;
 mod serve;
 pub mod simulate;
+mod tag;
+mod user;
 
 pub use output::Failure;
 
@@ -65,6 +71,19 @@ enum Command {
     /// Look at the access tokens (access_token, with which WeChat's API is called) of the running server
     #[command(subcommand)]
     AccessToken(access_token::AccessTokenCommand),
+    /// Send a message: a customer message (客服消息), a template message or a subscribe notice; or a file of them
+    Send(send::SendArgs),
+    /// Keep the account's custom menu (自定义菜单) as a file
+    #[command(subcommand)]
+    Menu(menu::MenuCommand),
+    /// Look at the account's followers (关注者)
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Keep the account's tags (标签)
+    #[command(subcommand)]
+    Tag(tag::TagCommand),
+    /// Make one call of WeChat's API and print its answer
+    Api(api::ApiArgs),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -100,6 +119,11 @@ where
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
+        Command::Send(args) => send::run(&args, config),
+        Command::Menu(command) => menu::run(&command, config),
+        Command::User(command) => user::run(&command, config),
+        Command::Tag(command) => tag::run(&command, config),
+        Command::Api(args) => api::run(&args, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };

@@ -33,7 +33,7 @@ impl Direct {
         let _inside = runtime.enter();
         let outward = Outward::new(config, &clock, &Arc::new(Counters::default()))?;
         Ok(Self {
-            api: outward.api,
+            api: Api::clone(&outward.api),
             _held,
         })
     }

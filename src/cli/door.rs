@@ -131,7 +131,14 @@ impl Door {
 
 /// The account as the configuration knows it.
 fn configured(config: &Config, wanted: &AccountArgs) -> Result<AppId, Failure> {
-    let names = || config.accounts.keys().cloned().collect::<Vec<_>>().join(", ");
+    let names = || {
+        config
+            .accounts
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let mut matching = config.accounts.iter().filter(|(name, account)| {
         let id = account.credentials.app_id().as_str();
         let is_named = |wanted: &String| wanted == *name || wanted == id;

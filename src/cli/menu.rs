@@ -91,7 +91,11 @@ fn planned(args: &PlanArgs, config: Option<&Path>) -> Result<(Door, Plan), Failu
     let name = args.file.display();
     let text = read(&args.file).map_err(|error| Failure::wrong(format!("{name}: {error}")))?;
     let wanted = Menu::parse(&text).map_err(|faults| {
-        let told: Vec<String> = faults.0.iter().map(|fault| format!("{name}: {fault}")).collect();
+        let told: Vec<String> = faults
+            .0
+            .iter()
+            .map(|fault| format!("{name}: {fault}"))
+            .collect();
         Failure::wrong(told.join("\n"))
     })?;
     let door = Door::open(config, &args.account)?;
@@ -158,7 +162,9 @@ fn apply(args: &ApplyArgs, config: Option<&Path>) -> Result<ExitCode, Failure> {
         }
     }
     if !json {
-        line("the menu is as the file says; users see it within 5 minutes, or when they follow anew")?;
+        line(
+            "the menu is as the file says; users see it within 5 minutes, or when they follow anew",
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -252,7 +258,11 @@ fn kept(current: &Current) -> (Menu, Vec<String>) {
         }
         is_kept.then(|| found.menu.clone())
     };
-    let conditionalmenu = current.conditionalmenu.iter().filter_map(conditional).collect();
+    let conditionalmenu = current
+        .conditionalmenu
+        .iter()
+        .filter_map(conditional)
+        .collect();
     let menu = Menu {
         button: current.button.clone(),
         conditionalmenu,

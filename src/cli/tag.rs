@@ -150,7 +150,11 @@ fn show(tag: &Value, how: &ListArgs) -> Result<(), Failure> {
     let name = tag["name"].as_str().unwrap_or_default();
     let count = tag["count"].as_i64();
     let count = count.map_or_else(String::new, |count| format!("  {count} users"));
-    line(format_args!("{}  {}{count}", tag["id"], name.escape_debug()))
+    line(format_args!(
+        "{}  {}{count}",
+        tag["id"],
+        name.escape_debug()
+    ))
 }
 
 /// Fifty users a call, as the platform has it; those for whom it failed are told at the end.
@@ -173,7 +177,10 @@ fn give(args: &UsersArgs, config: Option<&Path>, path: &str) -> Result<ExitCode,
         let answer = door.post(path, body);
         let not_all = |error: &Refusal| error.errcode == Some(PARTLY);
         let left = match &answer {
-            Ok(answer) => answer["fail_openid_list"].as_array().cloned().unwrap_or_default(),
+            Ok(answer) => answer["fail_openid_list"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default(),
             Err(error) if not_all(error) => some.iter().map(|open_id| json!(open_id)).collect(),
             Err(error) => {
                 return Err(Failure::failed(format!(

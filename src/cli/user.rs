@@ -157,7 +157,9 @@ fn show(args: &ShowArgs, config: Option<&Path>) -> Result<(), Failure> {
     let door = Door::open(config, &args.account)?;
     let query = [("openid", &*args.open_id), ("lang", args.lang.name())];
     let answer = door.call(RawCall {
-        query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        query: query
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         ..RawCall::get("/cgi-bin/user/info")
     })?;
     if args.json {
@@ -171,7 +173,11 @@ fn show(args: &ShowArgs, config: Option<&Path>) -> Result<(), Failure> {
     }
     let seconds = answer["subscribe_time"].as_i64().unwrap_or(0);
     let since = Timestamp::from_milliseconds(seconds.saturating_mul(1000));
-    line(format_args!("{}: follows since {}", args.open_id, local_time(since)))?;
+    line(format_args!(
+        "{}: follows since {}",
+        args.open_id,
+        local_time(since)
+    ))?;
     for (title, key) in [
         ("from", "subscribe_scene"),
         ("qr scene", "qr_scene_str"),
@@ -183,7 +189,9 @@ fn show(args: &ShowArgs, config: Option<&Path>) -> Result<(), Failure> {
             line(format_args!("  {title}: {}", value.escape_debug()))?;
         }
     }
-    let tags = answer["tagid_list"].as_array().map_or(&[][..], Vec::as_slice);
+    let tags = answer["tagid_list"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     let tags: Vec<String> = tags.iter().map(Value::to_string).collect();
     if !tags.is_empty() {
         line(format_args!("  tags: {}", tags.join(", ")))?;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::admin::Admin;
 use super::token::MAX_REPORT_BYTES;
-use crate::api::{ApiHandle, CallError, RawCall, Refusal};
+use crate::api::{Api, ApiHandle, CallError, RawCall, Refusal};
 use crate::transport::Method;
 
 /// Bytes of the longest call. The longest body that the platform takes is a draft's, of a mebibyte.
@@ -88,7 +88,7 @@ impl Admin {
         };
         let path = call.path.clone();
         let runtime = parts.central.runtime().clone();
-        let handle = ApiHandle::new(parts.api.clone(), account, runtime);
+        let handle = ApiHandle::new(Api::clone(&parts.api), account, runtime);
         match handle.raw(call).await {
             Ok(answer) => {
                 HttpResponse::Ok().json(json!({ "answer": answer.value, "rid": answer.rid }))
