@@ -16,6 +16,7 @@ mod hostile;
 mod main_job;
 mod messages;
 mod secrecy;
+mod send;
 #[cfg(feature = "redis")]
 mod servers;
 mod simulator;
