@@ -30,6 +30,7 @@ use crate::transport::SetupError;
 
 mod admin_key;
 mod direct;
+mod limits;
 pub mod logging;
 mod outward;
 mod signals;
@@ -81,6 +82,10 @@ pub enum StartError {
     #[cfg(feature = "redis")]
     #[error(transparent)]
     Redis(#[from] crate::store::redis::AddressError),
+    /// Where plain copies of the tokens are kept.
+    #[cfg(feature = "redis")]
+    #[error(transparent)]
+    Copies(#[from] crate::store::redis::CopiesError),
     /// The address of the MySQL server that keeps the tokens.
     #[cfg(feature = "mysql")]
     #[error(transparent)]
@@ -202,10 +207,13 @@ fn start_engine(
     // Messages in hand are sent after the word to stop: a keeper renews until all of them are.
     let (done_sending, all_sent) = watch::channel(false);
     outward.look_after_tokens(&all_sent, runtime);
+    limits::look_after(config, (&outward.api, &outward.quotas), &all_sent, runtime);
+    let quotas = Arc::clone(&outward.quotas);
     let done = runtime.spawn(async move {
         let stopped = engine.run(stopped).await;
         // The keepers may have ended by themselves.
         let _ = done_sending.send(true);
+        quotas.close().await;
         stopped
     });
     Ok(EngineTask {
@@ -383,6 +391,7 @@ impl Stoppable {
         self.running.stop_public().await;
         self.inbox.close().await;
         self.running.stop_admin().await;
+        self.admin.store_uses().await;
         match stopped {
             Ok(Ok(Stopped { clean: true, .. })) => {
                 tracing::info!("Stopped; nothing was left in hand.");

@@ -25,6 +25,7 @@ mod healthcheck;
 mod inbox;
 mod menu;
 mod output;
+mod quota;
 mod record;
 mod replay;
 mod send;
@@ -84,6 +85,9 @@ enum Command {
     Tag(tag::TagCommand),
     /// Make one call of WeChat's API and print its answer
     Api(api::ApiArgs),
+    /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -124,6 +128,7 @@ where
         Command::User(command) => user::run(&command, config),
         Command::Tag(command) => tag::run(&command, config),
         Command::Api(args) => api::run(&args, config),
+        Command::Quota(command) => quota::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };
@@ -143,6 +148,12 @@ fn load(file: Option<&std::path::Path>) -> Result<Config, Failure> {
 fn load_for_reading(file: Option<&std::path::Path>) -> Result<Config, Failure> {
     let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
     config::load(&sources, Needs::NoAccount).map_err(|faults| Failure::wrong(&faults))
+}
+
+/// The same for what deals with tokens alone: accounts need neither Token nor EncodingAESKey.
+fn load_for_tokens(file: Option<&std::path::Path>) -> Result<Config, Failure> {
+    let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
+    config::load(&sources, Needs::Tokens).map_err(|faults| Failure::wrong(&faults))
 }
 
 /// What `simulate push` knows of a running `wxhook dev`, and of the configured account.

@@ -13,6 +13,7 @@ mod component;
 mod door;
 pub mod freshness;
 mod jssdk;
+mod quota;
 mod rejection;
 pub mod server;
 mod token;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::limits::open_counter_store;
 use super::{StartError, admin_key, system};
 use crate::api::{Api, ApiParts};
 use crate::clock::Clock;
@@ -12,38 +13,85 @@ use crate::config::{AccountSettings, Config, TokenService, TokenStoreKind};
 use crate::http::admin::AdminParts;
 use crate::metric::Counters;
 use crate::platform::Platform;
+use crate::platform::skew::ClockSkew;
+use crate::quota::{QuotaParts, Quotas};
+use crate::store::copies::PlainCopies;
 use crate::store::embedded::EmbeddedTokens;
 use crate::store::memory_tokens::MemoryTokens;
 #[cfg(feature = "mysql")]
 use crate::store::mysql::MysqlTokens;
 #[cfg(feature = "redis")]
-use crate::store::redis::RedisTokens;
+use crate::store::redis::{RedisCopies, RedisTokens};
 use crate::store::tokens::Tokens;
+use crate::store::usage::TokenUsage;
 use crate::token::central::Central;
+use crate::token::publisher::Publisher;
 use crate::token::remote::{RemoteParts, RemoteTokens};
 use crate::token::{Keeper, KeeperParts, TokenSource};
-use crate::transport::{HttpTransport, Transport};
+use crate::transport::{Dates, HttpTransport, Transport};
 
 /// The API client, and where its tokens come from.
 #[derive(Debug)]
 pub(super) struct Outward {
     pub(super) api: Arc<Api>,
+    /// What its calls are counted against.
+    pub(super) quotas: Arc<Quotas>,
     pub(super) sources: Vec<Arc<dyn TokenSource>>,
     /// Those of the sources that ask the platform themselves.
     keepers: Vec<Arc<Keeper>>,
+    /// Where plain copies of their tokens are kept.
+    copies: Option<Arc<dyn PlainCopies>>,
+    /// What the keepers share with other processes; one who asks a token service has none.
+    stores: Option<TokenStores>,
+    /// How far this machine's clock is off.
+    skew: Arc<ClockSkew>,
 }
 
-fn open_token_store(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Tokens>, StartError> {
+/// One store, for the two things that are kept there.
+#[derive(Debug, Clone)]
+struct TokenStores {
+    tokens: Arc<dyn Tokens>,
+    usage: Arc<dyn TokenUsage>,
+}
+
+impl TokenStores {
+    fn of<T: Tokens + TokenUsage + 'static>(store: Arc<T>) -> Self {
+        Self {
+            tokens: Arc::clone(&store) as Arc<dyn Tokens>,
+            usage: store,
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+fn open_copies(config: &Config) -> Result<Option<Arc<dyn PlainCopies>>, StartError> {
+    let Some(publish) = &config.token.publish else {
+        return Ok(None);
+    };
+    let copies = RedisCopies::open(publish.url.expose(), &publish.key)?;
+    Ok(Some(Arc::new(copies)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_copies(_config: &Config) -> Result<Option<Arc<dyn PlainCopies>>, StartError> {
+    Ok(None)
+}
+
+fn open_token_store(config: &Config, clock: &Arc<dyn Clock>) -> Result<TokenStores, StartError> {
     Ok(match &config.token.store {
-        TokenStoreKind::Embedded => EmbeddedTokens::open(&config.store.data_dir, clock.clone())?,
-        TokenStoreKind::Memory => MemoryTokens::new(clock.clone()),
+        TokenStoreKind::Embedded => {
+            let data_dir = &config.store.data_dir;
+            TokenStores::of(EmbeddedTokens::open(data_dir, clock.clone())?)
+        }
+        TokenStoreKind::Memory => TokenStores::of(MemoryTokens::new(clock.clone())),
         #[cfg(feature = "redis")]
-        TokenStoreKind::Redis(address) => Arc::new(RedisTokens::open(address.expose())?),
+        TokenStoreKind::Redis(address) => {
+            TokenStores::of(Arc::new(RedisTokens::open(address.expose())?))
+        }
         #[cfg(feature = "mysql")]
-        TokenStoreKind::Mysql(address) => Arc::new(MysqlTokens::open(address.expose())?),
+        TokenStoreKind::Mysql(address) => {
+            TokenStores::of(Arc::new(MysqlTokens::open(address.expose())?))
+        }
     })
 }
 
@@ -51,22 +99,22 @@ fn open_token_store(
 fn make_keepers(
     config: &Config,
     platform: &Arc<Platform>,
+    store: &Arc<dyn Tokens>,
     clock: &Arc<dyn Clock>,
     counters: &Arc<Counters>,
-) -> Result<Vec<Arc<Keeper>>, StartError> {
-    let store = open_token_store(config, clock)?;
+) -> Vec<Arc<Keeper>> {
     let keeper = |account: &AccountSettings| {
         Some(Arc::new(Keeper::new(KeeperParts {
             account: account.credentials.app_id().clone(),
             secret: account.app_secret.clone()?,
-            endpoint: config.token.endpoint,
-            store: Arc::clone(&store),
+            endpoint: account.token_endpoint.unwrap_or(config.token.endpoint),
+            store: Arc::clone(store),
             platform: Arc::clone(platform),
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
         })))
     };
-    Ok(config.accounts.values().filter_map(keeper).collect())
+    config.accounts.values().filter_map(keeper).collect()
 }
 
 /// The service's tokens, of every account.
@@ -95,40 +143,63 @@ impl Outward {
         clock: &Arc<dyn Clock>,
         counters: &Arc<Counters>,
     ) -> Result<Self, StartError> {
-        let transport = HttpTransport::new(&config.transport)?;
+        let skew = Arc::new(ClockSkew::new(Arc::clone(clock)));
+        let dates = Arc::clone(&skew) as Arc<dyn Dates>;
+        let transport = HttpTransport::telling_dates(&config.transport, dates)?;
         let platform = Arc::new(Platform::new(
             Arc::clone(&transport) as Arc<dyn Transport>,
             Arc::clone(&config.hosts),
             Arc::clone(clock),
         ));
-        let (keepers, sources) = match &config.token_service {
-            Some(service) => (
+        let stores = match &config.token_service {
+            Some(_) => None,
+            None => Some(open_token_store(config, clock)?),
+        };
+        let (keepers, sources) = match (&config.token_service, &stores) {
+            (Some(service), _) => (
                 Vec::new(),
                 remote_sources(config, service, &transport, clock),
             ),
-            None => {
-                let keepers = make_keepers(config, &platform, clock, counters)?;
+            (None, None) => (Vec::new(), Vec::new()),
+            (None, Some(stores)) => {
+                let keepers = make_keepers(config, &platform, &stores.tokens, clock, counters);
                 let source = |keeper: &Arc<Keeper>| Arc::clone(keeper) as Arc<dyn TokenSource>;
                 let sources = keepers.iter().map(source).collect();
                 (keepers, sources)
             }
         };
+        let quotas = Arc::new(Quotas::new(QuotaParts {
+            store: open_counter_store(config, clock)?,
+            clock: Arc::clone(clock),
+            counters: Arc::clone(counters),
+            settings: config.quota.quotas.clone(),
+        }));
         let api = Api::new(ApiParts {
             platform,
             sources: sources.clone(),
+            tickets: stores.as_ref().map(|stores| Arc::clone(&stores.tokens)),
             clock: Arc::clone(clock),
+            quotas: Some(Arc::clone(&quotas)),
             settings: config.api.clone(),
         });
         Ok(Self {
             api: Arc::new(api),
+            quotas,
             sources,
             keepers,
+            copies: open_copies(config)?,
+            stores,
+            skew,
         })
     }
 
     /// Has the keepers look after their tokens until `stop` says so.
     pub(super) fn look_after_tokens(&self, stop: &watch::Receiver<bool>, runtime: &Runtime) {
         for keeper in &self.keepers {
+            if let Some(copies) = &self.copies {
+                let publisher = Publisher::new(Arc::clone(keeper), Arc::clone(copies));
+                runtime.spawn(publisher.run(stop.clone()));
+            }
             let (keeper, stop) = (Arc::clone(keeper), stop.clone());
             runtime.spawn(async move { keeper.run(stop).await });
         }
@@ -140,7 +211,12 @@ impl Outward {
         };
         let names = config.accounts.iter().map(named).collect();
         let (sources, clock) = (self.sources.clone(), Arc::clone(clock));
-        Central::new(sources, names, clock, runtime.handle().clone())
+        let central = Central::new(sources, names, clock, runtime.handle().clone());
+        let central = central.comparing_clocks(Arc::clone(&self.skew));
+        match &self.stores {
+            Some(stores) => central.counting_in(Arc::clone(&stores.usage)),
+            None => central,
+        }
     }
 
     /// The parts of an admin listener.

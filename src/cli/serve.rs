@@ -33,12 +33,19 @@ where
     S: Clone + Send + Sync + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let config = super::load(config)?;
     if args.role == Role::Token {
+        let config = super::load_for_tokens(config)?;
+        if config.accounts.is_empty() {
+            return Err(Failure::wrong(
+                "no account is configured; set WECHAT_APP_ID and WECHAT_APP_SECRET, or \
+                 [accounts.default] in a file",
+            ));
+        }
         app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
         let server = app::TokenServer::start(&config).map_err(Failure::failed)?;
         return Ok(server.run().map_err(Failure::failed)?.code());
     }
+    let config = super::load(config)?;
     let router = routes();
     router.check().map_err(Failure::wrong)?;
     app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use super::{Config, Faults, Needs, Sources, load};
 use crate::protocol::Mode;
 
+mod quota;
+
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
 fn environment(pairs: &[(&str, &str)]) -> Sources {
@@ -294,4 +296,63 @@ fn a_wrong_token_store_is_named_without_its_password() {
         assert!(found.contains(expected), "{written}: {found}");
         assert!(!found.contains("hunter2"), "{written}: {found}");
     }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn plain_copies_need_an_address_and_a_key_that_names_the_account() {
+    let url = ("WXHOOK_TOKEN_PUBLISH_URL", "redis://:hunter2@10.0.0.5/1");
+    let key = ("WXHOOK__TOKEN__PUBLISH__KEY", "wx:{appid}:access_token");
+    let config = loaded(&with_account(&[url, key]));
+    let publish = config.token.publish.as_ref().unwrap();
+    assert_eq!(publish.key, "wx:{appid}:access_token");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert!(loaded(&with_account(&[])).token.publish.is_none());
+    let wrong = [
+        vec![url],
+        vec![key],
+        vec![url, ("WXHOOK__TOKEN__PUBLISH__KEY", "access_token")],
+        vec![url, ("WXHOOK__TOKEN__PUBLISH__KEY", "{wx}:{appid}")],
+        vec![
+            ("WXHOOK_TOKEN_PUBLISH_URL", "http://:hunter2@10.0.0.5"),
+            key,
+        ],
+        vec![
+            url,
+            key,
+            ("WXHOOK__TOKEN__SOURCE", "http://10.0.0.5:8081"),
+            ("WXHOOK__TOKEN__CLIENT_KEY", "0123456789abcdef"),
+        ],
+    ];
+    let told = wrong.map(|pairs| faults(&with_account(&pairs)).to_string());
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_server_that_only_keeps_tokens_needs_nothing_to_verify_pushes_with() {
+    let text = "[accounts.shop]\napp_id = \"wxa\"\napp_secret = \"s\"\nmode = \"secure\"\n\
+                token_endpoint = \"plain\"\n[accounts.crm]\napp_id = \"wxb\"\napp_secret = \"s\"\n";
+    let config = load(&file(text), Needs::Tokens).unwrap_or_else(|faults| panic!("{faults}"));
+    let endpoints = config
+        .accounts
+        .values()
+        .map(|account| account.token_endpoint);
+    assert_eq!(
+        endpoints.collect::<Vec<_>>(),
+        [None, Some(crate::token::Endpoint::Plain)]
+    );
+    let told = faults(&file(text)).to_string();
+    for key in ["accounts.shop.token", "accounts.crm.token"] {
+        assert!(told.contains(&format!("{key}: is not set")), "{told}");
+    }
+    let wrong = text.replace("plain", "plane");
+    let told = load(&file(&wrong), Needs::Tokens).unwrap_err().to_string();
+    assert!(told.contains("accounts.shop.token_endpoint"), "{told}");
+    // What stands in for a Token is known to nobody, and never the same.
+    let tokens = config
+        .accounts
+        .values()
+        .map(|account| account.credentials.token().current.digest());
+    let tokens: std::collections::BTreeSet<_> = tokens.collect();
+    assert_eq!(tokens.len(), 2);
 }

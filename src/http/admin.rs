@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::client::{Caller, Client, Keyring};
-use super::token::refused;
+use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
@@ -74,6 +74,13 @@ impl Admin {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    /// Stores who used tokens, as the last thing before the process ends.
+    pub async fn store_uses(&self) {
+        if let Err(error) = self.parts.central.store_uses().await {
+            tracing::warn!(error = %error, "Who used tokens in the last seconds is not stored.");
+        }
+    }
+
     pub(super) fn parts(&self) -> &AdminParts {
         &self.parts
     }
@@ -117,6 +124,7 @@ impl Admin {
             }
             (true, ["jssdk", account]) => self.jssdk(account, request.query_string(), caller).await,
             _ if !matches!(caller, Caller::Admin) => refused("this needs the admin key"),
+            (_, ["quota", rest @ ..]) => self.quota(request.method().as_str(), rest, body).await,
             (true, ["counters"]) => HttpResponse::Ok().json(self.counted()),
             (false, ["api", account]) if request.method() == Method::POST => {
                 self.call(account, body).await
@@ -164,8 +172,16 @@ impl Admin {
             Health::Closed => Some("the store is closed".to_owned()),
         };
         let durability = pushes.map(|pushes| pushes.inbox.durability());
-        let body =
-            json!({ "ready": obstacle.is_none(), "obstacle": obstacle, "durability": durability });
+        let central = &self.parts.central;
+        let tokens: Vec<Value> = central.at_hand().iter().map(at_a_glance).collect();
+        let body = json!({
+            "ready": obstacle.is_none(),
+            "obstacle": obstacle,
+            "durability": durability,
+            "tokens": tokens,
+            "clock_skew_seconds": central.clock_skew(),
+            "quotas_used_up": self.used_up(),
+        });
         match obstacle {
             None => HttpResponse::Ok().json(body),
             Some(_) => HttpResponse::ServiceUnavailable().json(body),

@@ -10,7 +10,8 @@ use super::client::{Caller, Right};
 use crate::clock::Timestamp;
 use crate::id::AppId;
 use crate::platform::error::ErrorCode;
-use crate::token::central::{Asked, Central, Status};
+use crate::store::usage::ClientUse;
+use crate::token::central::{Central, Overview};
 use crate::token::{Lease, MINIMUM_REMAINDER, Suspect, TokenError};
 
 /// Bytes of the longest report.
@@ -61,9 +62,10 @@ impl Admin {
         match (method, path) {
             ("GET", []) if matches!(caller, Caller::Admin) => {
                 let now = self.parts().clock.now();
-                let statuses = central.statuses();
-                let shown: Vec<Value> = statuses.iter().map(|known| status(known, now)).collect();
-                HttpResponse::Ok().json(json!({ "tokens": shown }))
+                let overviews = central.overviews().await;
+                let shown: Vec<Value> = overviews.iter().map(|known| shown(known, now)).collect();
+                let skew = central.clock_skew();
+                HttpResponse::Ok().json(json!({ "tokens": shown, "clock_skew_seconds": skew }))
             }
             ("GET", []) => refused("this needs the admin key"),
             ("GET", [account]) => match allowed(central, caller, Right::ReadToken, account) {
@@ -170,43 +172,61 @@ fn missing(account: &str) -> HttpResponse {
     ))
 }
 
-fn status(status: &Status, now: Timestamp) -> Value {
-    let newest = status.renewals.last();
-    let current = newest.filter(|newest| {
-        status
-            .held
-            .is_some_and(|(held, _)| held == newest.generation)
-    });
-    let code = |asked: Asked| match asked {
-        Asked::Report(code) => Some(code.0),
-        _ => None,
-    };
-    let renewals = status.renewals.iter().map(|renewal| {
-        json!({
-            "at": renewal.at.milliseconds(),
-            "generation": renewal.generation,
-            "who": renewal.who,
-            "asked": renewal.asked.map(Asked::name),
-            "errcode": renewal.asked.and_then(code),
-        })
-    });
-    let notes = status.notes.iter().map(|note| {
-        json!({
-            "at": note.at.milliseconds(),
-            "who": note.who,
-            "asked": note.asked.name(),
-            "errcode": code(note.asked),
-            "generation": note.generation,
-        })
-    });
+/// One account for `wxhook access-token show`. Times are in milliseconds since 1970.
+fn shown(known: &Overview, now: Timestamp) -> Value {
+    let status = known.status.as_ref();
+    let held = status.filter(|status| !status.remaining.is_zero());
+    let history = known.history.iter().map(
+        |note| json!({ "at": note.at.milliseconds(), "process": note.who, "what": note.what }),
+    );
     json!({
-        "name": status.name,
-        "account": status.account.as_str(),
-        "source": status.origin,
-        "generation": status.held.map(|(generation, _)| generation),
-        "expires_in": status.held.map(|(_, seconds)| seconds),
-        "age_seconds": current.map(|renewal| now.since(renewal.at).as_secs()),
-        "renewals": renewals.collect::<Vec<_>>(),
-        "notes": notes.collect::<Vec<_>>(),
+        "name": known.name,
+        "account": known.account.as_str(),
+        "source": known.origin,
+        "generation": held.map(|held| held.generation),
+        "expires_in": held.map(|held| held.remaining.as_secs()),
+        "age_seconds": held.map(|held| now.since(held.obtained_at).as_secs()),
+        "obtained_at": held.map(|held| held.obtained_at.milliseconds()),
+        "confirmed_at": held.map(|held| held.confirmed_at.milliseconds()),
+        "obtained_by": held.map(|held| held.obtained_by.as_str()),
+        "failure": known.failure.as_ref().map(ToString::to_string),
+        "questions": questions(known),
+        "store_is_away": status.is_some_and(|status| status.store_is_away),
+        "history": history.collect::<Vec<_>>(),
+        "clients": known.uses.iter().map(client).collect::<Vec<_>>(),
+        "missing": known.missing.as_ref().map(ToString::to_string),
+    })
+}
+
+fn questions(known: &Overview) -> Option<Value> {
+    let (asked, allowed) = known.status.as_ref()?.questions?;
+    Some(json!({ "today": asked, "a_day": allowed }))
+}
+
+/// One account for `/readyz`, which needs no key: no text of the platform's, which may name addresses.
+pub(super) fn at_a_glance(known: &Overview) -> Value {
+    let held = known
+        .status
+        .as_ref()
+        .map(|status| status.remaining.as_secs());
+    json!({
+        "account": known.name,
+        "expires_in": held.filter(|seconds| *seconds > 0),
+        "is_failing": known.failure.is_some(),
+        "errcode": known.failure.as_ref().and_then(TokenError::code).map(|code| code.0),
+        "store_is_away": known.status.as_ref().is_some_and(|status| status.store_is_away),
+        "questions": questions(known),
+    })
+}
+
+fn client(used: &ClientUse) -> Value {
+    let at = |at: Timestamp, count: u64| (count > 0).then(|| at.milliseconds());
+    json!({
+        "client": used.client,
+        "reads": used.reads,
+        "last_read_at": at(used.last_read_at, used.reads),
+        "reports": used.reports,
+        "last_report_at": at(used.last_report_at, used.reports),
+        "last_errcode": (used.reports > 0).then_some(used.last_errcode),
     })
 }

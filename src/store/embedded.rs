@@ -37,6 +37,7 @@ use crate::store::{
 mod batch;
 mod code;
 mod command;
+mod counters;
 mod error;
 mod ledger;
 mod lock;
@@ -55,6 +56,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use counters::EmbeddedCounters;
 pub use error::OpenError;
 pub use lock::DirectoryLock;
 pub use settings::{DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings};

@@ -8,14 +8,20 @@ use crate::clock::Timestamp;
 use crate::store::tokens::{NewToken, TokenKind, TokenRecord};
 use crate::token::budget::{Budget, Limits};
 use crate::token::lifetime::{ALARM_REMAINDER, HEARTBEAT, LAST_TURN, LONGEST_LOOK, Lifetime, Turn};
-use crate::token::request::Minted;
+use crate::token::mint::Minted;
 use crate::token::{CONFIRMED_FOR, Lease, Now, Outcome, Suspect, TokenError};
 
 /// How often the store is looked at while there is no token and renewals are barred.
 const LOOK_WHILE_BARRED: Duration = Duration::from_secs(1);
 
+/// How often a store that does not answer is tried again beside the use of a token.
+const LOOK_WHILE_AWAY: Duration = Duration::from_secs(1);
+
 /// The shortest pause between two looks of the keeper's own task.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A ticket that the platform has just given as current is good for so long, however old it seems.
+const CURRENT_TICKET: Duration = Duration::from_secs(15);
 
 /// A keeper's knowledge. Behind a lock that is never held while something is waited for.
 #[derive(Debug)]
@@ -24,10 +30,12 @@ pub(super) struct State {
     held: Option<Held>,
     failure: Option<Failure>,
     /// The newest generation that was ever seen.
-    newest: u64,
+    newest: watch::Sender<u64>,
     budget: Budget,
     /// When the store was last looked at.
     looked_at: Option<Duration>,
+    /// When a look at the store last failed.
+    missed_at: Option<Duration>,
     /// The generation whose late renewal was told.
     alarmed: u64,
     /// Whether the store did not answer the last time.
@@ -104,9 +112,10 @@ impl State {
             kind,
             held: None,
             failure: None,
-            newest: 0,
+            newest: watch::Sender::new(0),
             budget: Budget::new(Limits::of(kind)),
             looked_at: None,
+            missed_at: None,
             alarmed: 0,
             store_is_away: false,
             turn: 0,
@@ -136,13 +145,24 @@ impl State {
 
     fn look_is_due(&self, held: &Held, now: Duration) -> bool {
         let after = held.lifetime.look_after(held.age(now));
-        self.looked_at
-            .is_none_or(|at| now.saturating_sub(at) >= after)
+        let is_over =
+            |at: Option<Duration>, pause| at.is_none_or(|at| now.saturating_sub(at) >= pause);
+        is_over(self.looked_at, after) && is_over(self.missed_at, LOOK_WHILE_AWAY)
+    }
+
+    /// Remembers that the store did not answer: not every use of the token is to try it again.
+    pub(super) fn miss(&mut self, now: Duration) {
+        self.missed_at = Some(now);
     }
 
     /// The token in hand, if it is usable.
     pub(super) fn lease(&self, now: Duration) -> Option<Lease> {
         self.usable(now).map(|(_, lease)| lease)
+    }
+
+    /// Tells each newest generation.
+    pub(super) fn generations(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
     }
 
     /// The record in hand, usable or not.
@@ -213,6 +233,16 @@ impl State {
         }
     }
 
+    /// How many questions were asked today, and how many may be.
+    pub(super) fn asked(&self, now: Duration) -> (u32, u32) {
+        self.budget.asked(now)
+    }
+
+    /// The part of the day's questions, in percent, that was just passed and is to be told.
+    pub(super) fn passed(&mut self) -> Option<u32> {
+        self.budget.passed()
+    }
+
     fn may_retry(&self, now: Duration) -> bool {
         self.barred(now).is_ok()
     }
@@ -220,13 +250,27 @@ impl State {
     /// What the store is to keep of what the platform gave.
     pub(super) fn new_token(&self, minted: Minted, asked: Now, by: &str) -> NewToken {
         let asked_at = Timestamp::from_milliseconds(asked.wall_ms);
+        let lifetime = self.believed(&minted, asked);
         NewToken {
             token: minted.token,
             asked_at,
-            expires_at: asked_at.after(minted.lifetime),
-            known: self.newest,
+            expires_at: asked_at.after(lifetime),
+            known: *self.newest.borrow(),
             by: by.to_owned(),
         }
+    }
+
+    /// Of a ticket that is given again the platform says a whole life again; its life counts from
+    /// when it was first seen.
+    fn believed(&self, minted: &Minted, asked: Now) -> Duration {
+        let known = self
+            .held
+            .as_ref()
+            .filter(|held| self.kind.is_ticket() && held.record.token == minted.token);
+        known.map_or(minted.lifetime, |held| {
+            let remaining = held.lifetime.remaining(held.age(asked.monotonic));
+            remaining.max(CURRENT_TICKET).min(minted.lifetime)
+        })
     }
 
     /// Keeps what the platform gave. Says whether it is another token than before.
@@ -265,7 +309,11 @@ impl State {
     }
 
     fn put(&mut self, record: TokenRecord, now: Now, age: Duration, is_own: bool) -> Lease {
-        self.newest = self.newest.max(record.generation);
+        self.newest.send_if_modified(|newest| {
+            let is_newer = record.generation > *newest;
+            *newest = record.generation.max(*newest);
+            is_newer
+        });
         let whole = record.expires_at.since(record.confirmed_at);
         let held = Held {
             lifetime: Lifetime::new(whole, self.kind),
@@ -281,11 +329,8 @@ impl State {
 
     /// Remembers a failure. Returns how long nothing is asked: twice as long after each one.
     pub(super) fn fail(&mut self, error: TokenError, now: Duration) -> Duration {
-        let (first, longest) = error.pauses();
-        let pause = match &self.failure {
-            Some(earlier) => (earlier.pause * 2).clamp(first, longest),
-            None => first,
-        };
+        let earlier = self.failure.as_ref().map(|earlier| earlier.pause);
+        let pause = error.pause_after(earlier);
         self.failure = Some(Failure {
             error,
             until: now + pause,

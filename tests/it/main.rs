@@ -5,6 +5,7 @@
 )]
 
 mod api;
+mod certificates;
 mod commands;
 mod conformance;
 mod crash;
@@ -15,6 +16,10 @@ mod floors;
 mod hostile;
 mod main_job;
 mod messages;
+mod odd_answers;
+#[cfg(feature = "redis")]
+mod publish;
+mod quota;
 mod secrecy;
 mod send;
 #[cfg(feature = "redis")]
@@ -25,6 +30,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod usage;
 mod vectors;
 mod vocabulary;
 mod webhook;

@@ -92,7 +92,12 @@ impl Shell {
             when,
             fault,
         };
-        self.platform.platform.lock().unwrap().add_fault(rule).unwrap();
+        self.platform
+            .platform
+            .lock()
+            .unwrap()
+            .add_fault(rule)
+            .unwrap();
     }
 
     /// A file of texts: as many as said, to so many users in turn.
@@ -144,7 +149,10 @@ fn one_message_goes_through_the_server_or_without_one() {
             bodies[0],
             &json!({ "touser": "oUser", "msgtype": "text", "text": { "content": "你好 <b>" } })
         );
-        assert_eq!((bodies[1]["touser"].as_str(), bodies.len()), (Some("oOther"), 2));
+        assert_eq!(
+            (bodies[1]["touser"].as_str(), bodies.len()),
+            (Some("oOther"), 2)
+        );
         assert_eq!(shell.platform.platform.lock().unwrap().tokens().count(), 1);
     }
 }
@@ -172,7 +180,10 @@ fn a_message_that_is_refused_or_lost_says_which_it_is() {
         (&["send", "{}"], "touser is missing"),
         (&["send", "@/no/such/file"], "@/no/such/file: "),
         (&["send", "--batch", "/no/such/file"], "/no/such/file: "),
-        (&["send", "--to", "o", "--text", "a", "--account", "other"], "no account \"other\""),
+        (
+            &["send", "--to", "o", "--text", "a", "--account", "other"],
+            "no account \"other\"",
+        ),
     ] {
         let (code, _, err) = shell.run(arguments);
         assert_eq!(code, 2, "{arguments:?}");
@@ -193,7 +204,9 @@ fn killed_and_resumed(shell: &Shell) {
     };
     for (kill, wanted) in [150, 400, 650].into_iter().enumerate() {
         let mut program = Program::start(&arguments(kill > 0), &shell.variables());
-        eventually("some are delivered", || (shell.delivered() >= wanted).then_some(()));
+        eventually("some are delivered", || {
+            (shell.delivered() >= wanted).then_some(())
+        });
         program.kill();
     }
     let before = shell.delivered();
@@ -207,9 +220,15 @@ fn killed_and_resumed(shell: &Shell) {
         .map(|line| line.as_u64().unwrap())
         .collect();
     assert_eq!(code, i32::from(!unknown.is_empty()), "{report}{err}");
-    assert!(unknown.len() <= 3 * 8, "at most what was under way: {report}");
+    assert!(
+        unknown.len() <= 3 * 8,
+        "at most what was under way: {report}"
+    );
     assert_eq!(report["sent"], 1_000 - unknown.len(), "{report}");
-    assert_eq!((&report["left"], &report["refused"]), (&json!(0), &json!([])));
+    assert_eq!(
+        (&report["left"], &report["refused"]),
+        (&json!(0), &json!([]))
+    );
 
     let mut times: BTreeMap<u64, u32> = BTreeMap::new();
     for texts in shell.platform.told().values() {
@@ -253,7 +272,11 @@ fn a_job_goes_on_only_with_its_own_file_and_a_faulty_file_sends_nothing() {
     let (code, _, err) = shell.run(&["send", "--batch", text(&file), "--job", "a", "--resume"]);
     assert_eq!(code, 2);
     assert!(err.contains("the job a is of another file"), "{err}");
-    std::fs::write(&file, "{\"touser\":\"o\",\"msgtype\":\"text\",\"text\":{}}\nnonsense\n").unwrap();
+    std::fs::write(
+        &file,
+        "{\"touser\":\"o\",\"msgtype\":\"text\",\"text\":{}}\nnonsense\n",
+    )
+    .unwrap();
     let (code, _, err) = shell.run(&["send", "--batch", text(&file)]);
     assert_eq!(code, 2);
     assert!(err.contains("line 2: no JSON"), "{err}");
@@ -267,12 +290,23 @@ fn what_one_user_is_refused_stops_nobody_and_what_all_are_refused_stops_the_batc
     shell.fault(Some("oUser3"), When::Always, refusal(45015));
     // The platform's day is used up at the eleventh call that is not refused.
     shell.fault(Some("oUser1"), When::Nth(2), refusal(45009));
-    let send = ["send", "--batch", text(&file), "--job", "a", "--rate", "1000/s"];
+    let send = [
+        "send",
+        "--batch",
+        text(&file),
+        "--job",
+        "a",
+        "--rate",
+        "1000/s",
+    ];
     let (code, out, err) = shell.run(&[&send[..], &["--json", "--at-once", "1"]].concat());
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(code, 1);
     assert!(err.contains("stopped at line 11: code 45009"), "{err}");
-    assert_eq!(report["refused"], json!([{ "errcode": 45015, "lines": [3] }]));
+    assert_eq!(
+        report["refused"],
+        json!([{ "errcode": 45015, "lines": [3] }])
+    );
     assert_eq!((&report["sent"], &report["left"]), (&json!(9), &json!(20)));
     let (code, out, err) = shell.run(&[&send[..], &["--resume"]].concat());
     assert_eq!(code, 1, "{err}");
@@ -290,10 +324,21 @@ fn a_lost_answer_is_unknown_and_sent_again_only_when_that_is_asked_for() {
         after_milliseconds: 0,
     };
     shell.fault(Some("oUser2"), When::Next(1), lost);
-    let send = ["send", "--batch", text(&file), "--job", "a", "--rate", "1000/s"];
+    let send = [
+        "send",
+        "--batch",
+        text(&file),
+        "--job",
+        "a",
+        "--rate",
+        "1000/s",
+    ];
     let (code, out, _) = shell.run(&send);
     assert_eq!(code, 1);
-    assert!(out.contains("unknown: 1, which may have been sent: lines 2"), "{out}");
+    assert!(
+        out.contains("unknown: 1, which may have been sent: lines 2"),
+        "{out}"
+    );
     assert_eq!(shell.delivered(), 5);
     let (code, _, _) = shell.run(&[&send[..], &["--resume"]].concat());
     assert_eq!((code, shell.delivered()), (1, 5));
@@ -309,7 +354,10 @@ fn while_a_server_holds_the_directory_no_command_goes_past_it() {
     shell.admin = NOBODY.to_owned();
     let (code, _, err) = shell.run(&["send", "--to", "o", "--text", "a"]);
     assert_eq!(code, 1);
-    assert!(err.contains("no server answers at http://127.0.0.1:1 (admin.listen)"), "{err}");
+    assert!(
+        err.contains("no server answers at http://127.0.0.1:1 (admin.listen)"),
+        "{err}"
+    );
     assert!(err.contains("in use by"), "{err}");
     assert_eq!(shell.delivered(), 0);
     drop(shell.served.take());
@@ -328,10 +376,19 @@ fn a_raw_call_prints_the_answer_or_the_meaning_of_the_code() {
         assert_eq!(refusal["surely_not_executed"], true);
         assert!(err.contains("code 45015 ("), "{err}");
         for (arguments, expected) in [
-            (&["api", "get", "cgi-bin/x"][..], "path must begin with a slash"),
+            (
+                &["api", "get", "cgi-bin/x"][..],
+                "path must begin with a slash",
+            ),
             (&["api", "get", "/cgi-bin/token"], "access-token"),
-            (&["api", "get", "/cgi-bin/x", "--query", "access_token=1"], "access_token"),
-            (&["api", "get", "/cgi-bin/x", "--body", "{}"], "body does not go with a GET"),
+            (
+                &["api", "get", "/cgi-bin/x", "--query", "access_token=1"],
+                "access_token",
+            ),
+            (
+                &["api", "get", "/cgi-bin/x", "--body", "{}"],
+                "body does not go with a GET",
+            ),
             (&["api", "post", "/cgi-bin/x", "--body", "{"], "no JSON"),
         ] {
             let (code, _, err) = shell.run(arguments);

@@ -45,7 +45,7 @@ fn configuration() -> String {
          [clients.reporter]\nkey = \"{REPORTER}\"\nrights = [\"token:read\", \"token:report\"]\naccounts = [\"default\"]\n\
          [clients.pages]\nkey = \"{PAGES}\"\nrights = [\"jssdk\"]\n\
          [clients.stranger]\nkey = \"{STRANGER}\"\nrights = [\"token:read\", \"token:report\", \"jssdk\"]\naccounts = [\"other\"]\n\
-         [accounts.other]\napp_id = \"wxother\"\ntoken = \"token123\"\n\
+         [accounts.other]\napp_id = \"wxother\"\nmode = \"secure\"\n\
          [jssdk]\norigins = [\"https://shop.example.com\"]\n"
     )
 }
@@ -75,7 +75,9 @@ impl Service {
         let file = directory.path().join("wxhook.toml");
         std::fs::write(&file, configuration()).unwrap();
         let (file, data) = (file.to_str().unwrap(), directory.path().join("data"));
-        let variables = variables(&stand_in.url, data.to_str().unwrap(), admin);
+        let mut variables = variables(&stand_in.url, data.to_str().unwrap(), admin);
+        // Who receives no pushes needs nothing to verify them with.
+        variables.retain(|(name, _)| *name != "WECHAT_TOKEN");
         let arguments = ["--config", file, "serve", "--role", "token"];
         let mut program = Program::start(&arguments, &variables);
         let line = program.line_with("is ready for those who ask for tokens");
@@ -116,7 +118,8 @@ impl Service {
     /// The command of an operator beside the running server.
     fn command(&self, arguments: &[&str]) -> (i32, String, String) {
         let (data, admin) = (self.directory.path().join("data"), self.admin.to_string());
-        let variables = variables(&self.stand_in.url, data.to_str().unwrap(), &admin);
+        let mut variables = variables(&self.stand_in.url, data.to_str().unwrap(), &admin);
+        variables.retain(|(name, _)| *name != "WECHAT_TOKEN");
         run(arguments, &variables, "")
     }
 
@@ -339,18 +342,51 @@ fn a_reported_token_is_replaced_once_and_whoever_caused_it_is_named() {
     let (code, out, err) = service.command(&["access-token", "show", "default", "--json"]);
     assert_eq!(code, 0, "{err}");
     let shown: Value = serde_json::from_str(&out).unwrap();
-    let renewal = |number: usize| {
-        let renewal = &shown["renewals"][number];
-        json!([renewal["who"], renewal["asked"], renewal["errcode"]])
-    };
-    assert_eq!(renewal(0), json!(["reader", "read", null]));
-    assert_eq!(renewal(1), json!(["reporter", "report", 40001]));
+    let said: Vec<&str> = shown["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    for (said, expected) in said.iter().zip([
+        "no token was there (asked by reader): the platform gave another token, generation ",
+        "the platform refused the token (reported by reporter with code 40001): the platform gave another",
+    ]) {
+        assert!(said.starts_with(expected), "{said}");
+    }
     assert_eq!(shown["generation"], second["generation"]);
-    assert_eq!(shown["notes"].as_array().unwrap().len(), 5);
+    let clients: Vec<Value> = shown["clients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|used| {
+            json!([
+                used["client"],
+                used["reads"],
+                used["reports"],
+                used["last_errcode"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        clients,
+        [
+            json!(["reporter", 0, 4, 45009]),
+            json!(["reader", 1, 0, null])
+        ]
+    );
     assert!(!out.contains(second["access_token"].as_str().unwrap()));
 
     let (code, out, _) = service.command(&["access-token", "show"]);
-    assert!(code == 0 && out.contains("reporter: report 40001"), "{out}");
+    assert!(
+        code == 0 && out.contains("reported by reporter with code 40001"),
+        "{out}"
+    );
+    assert!(
+        out.contains("client reporter: read it never; reported it 4 times"),
+        "{out}"
+    );
     let (code, out, _) = service.command(&["access-token", "show", "default", "--reveal"]);
     assert_eq!(
         (code, out.trim()),
@@ -372,8 +408,8 @@ fn an_operator_has_the_platform_asked_once_and_forces_nothing() {
             "{out}"
         );
     }
-    // The platform gave the same token again; that is believed for a while.
-    assert_eq!(service.calls(STABLE), 2);
+    // The platform gave the token a moment ago.
+    assert_eq!(service.calls(STABLE), 1);
     assert_eq!(service.tokens().len(), 1);
     let generation = first["generation"].to_string();
     let arguments = [
@@ -482,17 +518,17 @@ async fn a_client_caches_a_minute_reports_and_lives_on_the_last_good_token_when_
     let first = herd.into_iter().next().unwrap().unwrap();
     assert_eq!(service.read(ADMIN)["access_token"], first.token.expose());
     assert_eq!(
-        notes_of(&service, "reporter"),
+        reads_of(&service, "reporter"),
         1,
         "one question of a hundred callers"
     );
 
     clock.advance(LONGEST_CACHE - Duration::from_secs(1));
     tokens.token().await.unwrap();
-    assert_eq!(notes_of(&service, "reporter"), 1, "within the minute");
+    assert_eq!(reads_of(&service, "reporter"), 1, "within the minute");
     clock.advance(Duration::from_secs(1));
     tokens.token().await.unwrap();
-    assert_eq!(notes_of(&service, "reporter"), 2, "after the minute");
+    assert_eq!(reads_of(&service, "reporter"), 2, "after the minute");
 
     service.replace_token();
     let bad = Suspect::Token(first.token.clone());
@@ -527,11 +563,12 @@ async fn a_client_caches_a_minute_reports_and_lives_on_the_last_good_token_when_
     assert_eq!(service.read(ADMIN)["access_token"], back.token.expose());
 }
 
-fn notes_of(service: &Service, who: &str) -> usize {
+fn reads_of(service: &Service, who: &str) -> u64 {
     let overview = service.ask("GET", "/v1/token", ADMIN, "").body;
     let overview: Value = serde_json::from_str(&overview).unwrap();
-    let notes = overview["tokens"][0]["notes"].as_array().unwrap();
-    notes.iter().filter(|note| note["who"] == who).count()
+    let clients = overview["tokens"][0]["clients"].as_array().unwrap();
+    let used = clients.iter().find(|used| used["client"] == who);
+    used.and_then(|used| used["reads"].as_u64()).unwrap_or(0)
 }
 
 #[tokio::test]
@@ -580,7 +617,7 @@ fn a_server_that_only_keeps_tokens_has_no_webhook_and_no_store_and_stops_cleanly
     let mut service = Service::start();
     assert_eq!(
         service.ask("GET", "/readyz", "", "").body,
-        r#"{"durability":null,"obstacle":null,"ready":true}"#
+        r#"{"clock_skew_seconds":null,"durability":null,"obstacle":null,"quotas_used_up":[],"ready":true,"tokens":[{"account":"default","errcode":null,"expires_in":null,"is_failing":false,"questions":null,"store_is_away":false}]}"#
     );
     let replay = service.ask("POST", "/v1/inbox/1/replay", ADMIN, "");
     assert_eq!(
@@ -591,6 +628,86 @@ fn a_server_that_only_keeps_tokens_has_no_webhook_and_no_store_and_stops_cleanly
     service.program.signal("TERM");
     assert_eq!(service.program.wait().code(), Some(0));
     drop(taken);
+}
+
+#[test]
+fn probes_and_operators_see_why_there_is_no_token_and_that_the_clock_is_wrong() {
+    let service = Service::start();
+    let fault = |fault| {
+        let rule = FaultRule {
+            host: None,
+            path: Some(STABLE.to_owned()),
+            open_id: None,
+            when: When::Next(1),
+            fault,
+        };
+        let mut platform = service.stand_in.platform.lock().unwrap();
+        platform.add_fault(rule).unwrap();
+    };
+    let ready = || -> Value {
+        let answer = service.ask("GET", "/readyz", "", "");
+        assert_eq!(answer.status, 200, "a token is a detail");
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    fault(Fault::Code {
+        code: 89503,
+        message: None,
+    });
+    for _ in 0..20 {
+        let answer = service.ask("GET", "/v1/token/default", READER, "");
+        assert_eq!(answer.status, 503);
+        assert!(answer.body.contains("89503"), "{}", answer.body);
+    }
+    assert_eq!(
+        service.calls(STABLE),
+        1,
+        "an administrator is not prompted twice"
+    );
+    let seen = ready();
+    let token = json!({"account": "default", "errcode": 89503, "expires_in": null,
+        "is_failing": true, "questions": null, "store_is_away": false});
+    assert_eq!(
+        (&seen["tokens"][0], &seen["clock_skew_seconds"]),
+        (&token, &Value::Null)
+    );
+    let (_, out, _) = service.command(&["access-token", "show"]);
+    assert!(
+        out.contains("last failure: ") && out.contains("89503"),
+        "{out}"
+    );
+
+    let service = Service::start();
+    let rule = json!({"path": STABLE, "fault": {"date": {"skew_seconds": -3600}}}).to_string();
+    let rule: FaultRule = serde_json::from_str(&rule).unwrap();
+    service
+        .stand_in
+        .platform
+        .lock()
+        .unwrap()
+        .add_fault(rule)
+        .unwrap();
+    service.read(READER);
+    let seen: Value = serde_json::from_str(&service.ask("GET", "/readyz", "", "").body).unwrap();
+    let skew = seen["clock_skew_seconds"].as_i64().unwrap();
+    assert!((-3602..=-3598).contains(&skew), "{seen}");
+    assert_eq!(
+        seen["tokens"][0]["questions"],
+        json!({"today": 1, "a_day": 5000})
+    );
+    let (_, out, _) = service.command(&["access-token", "show"]);
+    assert!(
+        out.contains("WeChat's clock is -36") && out.contains("asked WeChat 1 times today"),
+        "{out}"
+    );
+    let mut service = service;
+    service.program.signal("TERM");
+    service.program.wait();
+    assert!(
+        service
+            .program
+            .printed()
+            .contains("This machine's clock is far from that of the answers")
+    );
 }
 
 #[test]
@@ -609,7 +726,10 @@ fn nothing_secret_is_printed_at_the_most_talkative_level() {
     service.program.signal("TERM");
     service.program.wait();
     let printed = service.program.printed();
-    assert!(printed.contains("A token was asked for."), "trace is on");
+    assert!(
+        printed.contains("The platform gave an access token."),
+        "trace is on"
+    );
     for secret in secrets {
         assert!(!printed.contains(&secret), "{secret} in:\n{printed}");
     }
