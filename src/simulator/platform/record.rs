@@ -53,9 +53,12 @@ pub struct CallRecord {
     pub path: String,
     /// The number of the token that it carried, if that was one of ours.
     pub token: Option<u64>,
-    /// The body, byte for byte; that of a token request without its AppSecret. As text in JSON.
+    /// The body, byte for byte up to [`RECORDED_BODY_BYTES`]; that of a token request without its
+    /// AppSecret. As text in JSON.
     #[serde(serialize_with = "as_text")]
     pub body: Bytes,
+    /// Bytes of the whole body.
+    pub body_bytes: usize,
     /// The HTTP status of the answer, whether or not it arrived.
     pub status: u16,
     /// The `errcode` of the answer.
@@ -66,6 +69,20 @@ pub struct CallRecord {
 
 fn as_text<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&String::from_utf8_lossy(bytes))
+}
+
+/// Bytes of a body that are kept: more would be whole files.
+pub const RECORDED_BODY_BYTES: usize = 64 * 1024;
+
+/// What is kept of a body.
+pub(super) fn beginning_of(body: &Bytes) -> Bytes {
+    match body.len() {
+        // A copy: a slice would keep the whole body alive.
+        length if length > RECORDED_BODY_BYTES => {
+            Bytes::copy_from_slice(&body[..RECORDED_BODY_BYTES])
+        }
+        _ => body.clone(),
+    }
 }
 
 /// The latest so many of something, numbered from 1.

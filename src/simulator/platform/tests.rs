@@ -8,6 +8,11 @@ use serde_json::Value;
 use super::*;
 
 mod access;
+mod kit;
+mod media;
+mod menus;
+mod quota;
+mod users;
 
 const APP: &str = "wx0123456789abcdef";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
