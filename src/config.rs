@@ -19,7 +19,7 @@ mod value;
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
 pub use raw::{Fault, Faults, Origin};
-pub use token::{TokenService, TokenSettings, TokenStoreKind};
+pub use token::{PublishSettings, TokenService, TokenSettings, TokenStoreKind};
 
 use crate::secret::AdminKey;
 

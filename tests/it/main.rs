@@ -15,6 +15,8 @@ mod floors;
 mod hostile;
 mod main_job;
 mod messages;
+#[cfg(feature = "redis")]
+mod publish;
 mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;
@@ -24,6 +26,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod usage;
 mod vectors;
 mod vocabulary;
 mod webhook;
