@@ -9,25 +9,32 @@ mod access;
 mod answer;
 mod blacklist;
 mod calendar;
+mod draft;
 mod endpoint;
 mod existing;
 mod fault;
 mod inspection;
+mod job;
 mod library;
+mod mass;
 mod media;
 mod menu;
 mod multipart;
 mod network;
 mod picture;
+mod publish;
 mod qr;
 mod quota;
 mod record;
 mod rid;
 mod send;
+mod shorten;
 mod state;
 mod tags;
+mod template;
 mod ticket;
 mod token;
+mod typing;
 mod users;
 mod window;
 mod words;
@@ -55,6 +62,12 @@ pub use answer::Shape;
 pub use answer::WireFault;
 pub use blacklist::BLACKLISTED_PER_PAGE;
 pub use blacklist::USERS_PER_BLACKLISTING;
+pub use draft::MAX_ARTICLES;
+pub use draft::MAX_AUTHOR;
+pub use draft::MAX_CONTENT;
+pub use draft::MAX_DIGEST;
+pub use draft::MAX_PICTURES;
+pub use draft::MAX_TITLE;
 pub use endpoint::endpoints;
 pub use existing::References;
 pub use fault::Fault;
@@ -65,7 +78,14 @@ pub use fault::When;
 pub use inspection::Arrangement;
 pub use inspection::InspectionError;
 pub use inspection::Shelf;
+pub use job::Event;
+pub use job::JobKind;
+pub use job::JobTimes;
 pub use library::LibraryLimits;
+pub use mass::CLIENT_MESSAGE_ID_BYTES;
+pub use mass::CLIENT_MESSAGE_ID_SECONDS;
+pub use mass::MASS_PER_USER_AND_MONTH;
+pub use mass::MASS_RECIPIENTS;
 pub use media::MAX_ARTICLE_IMAGE_BYTES;
 pub use media::MEDIA_SECONDS;
 pub use media::MediaKind;
@@ -89,15 +109,23 @@ pub use quota::Quotas;
 pub use record::CallRecord;
 pub use record::Delivery;
 pub use record::RECORDED_BODY_BYTES;
+pub use record::Way;
 pub use rid::RID_SECONDS;
 pub use send::Escapes;
 pub use send::MAX_TEXT_BYTES;
+pub use shorten::MAX_LONG_DATA_BYTES;
+pub use shorten::MAX_SHORT_KEY_SECONDS;
 pub use tags::MAX_TAG_NAME;
 pub use tags::MAX_TAGS;
 pub use tags::MAX_TAGS_PER_USER;
 pub use tags::USERS_PER_TAGGING;
+pub use template::CLIENT_MSG_ID_SECONDS;
+pub use template::MAX_NOTICE_TITLE;
+pub use template::MAX_TEMPLATES;
 pub use token::TokenClass;
 pub use token::TokenRecord;
+pub use typing::TYPING_AFTER_MESSAGE_SECONDS;
+pub use typing::TYPING_SECONDS;
 pub use users::FOLLOWERS_PER_PAGE;
 pub use users::REMARK_BYTES;
 pub use users::USERS_PER_BATCH;
@@ -161,6 +189,8 @@ pub struct Settings {
     pub references: References,
     /// How much permanent material an account may have.
     pub library: LibraryLimits,
+    /// How long jobs take.
+    pub jobs: JobTimes,
     /// Whether errors of downloads come as `text/plain`, in which they were seen, too.
     pub media_errors_as_text: bool,
     /// Whether a server URL stands in the console; `callback/check` has nothing to check otherwise.
@@ -208,6 +238,7 @@ impl Default for Settings {
             quotas: Quotas::default(),
             references: References::default(),
             library: LibraryLimits::default(),
+            jobs: JobTimes::default(),
             media_errors_as_text: false,
             has_server_url: true,
         }
@@ -307,6 +338,7 @@ pub struct Platform {
     faults: Faults,
     tickets: ticket::Tickets,
     deliveries: Ring<Delivery>,
+    events: Ring<Event>,
     calls: Ring<CallRecord>,
 }
 
@@ -332,6 +364,7 @@ impl Platform {
             faults: Faults::default(),
             tickets: ticket::Tickets::default(),
             deliveries: Ring::new(records),
+            events: Ring::new(records),
             calls: Ring::new(records),
             settings,
         }
@@ -339,6 +372,7 @@ impl Platform {
 
     /// Answers one call.
     pub fn handle(&mut self, now: Timestamp, call: &Call) -> Answer {
+        self.settle(now);
         let recipient = self
             .faults
             .look_at_users()
@@ -434,6 +468,9 @@ impl Platform {
         self.grants.acted(now, open_id, scene);
         for state in &mut self.states {
             state.followers.acted(now, open_id.as_str(), scene);
+            if scene == Scene::Message {
+                state.talks.exchanged(now, open_id.as_str());
+            }
         }
     }
 

@@ -139,6 +139,12 @@ const FAMILIES: &[&[Endpoint]] = &[
     super::qr::ENDPOINTS,
     super::quota::ENDPOINTS,
     super::rid::ENDPOINTS,
+    super::typing::ENDPOINTS,
+    super::mass::ENDPOINTS,
+    super::draft::ENDPOINTS,
+    super::publish::ENDPOINTS,
+    super::template::ENDPOINTS,
+    super::shorten::ENDPOINTS,
 ];
 
 /// Method and path of every endpoint that the local platform answers, in the order of their families:

@@ -39,6 +39,8 @@ pub(super) fn message(visit: &Visit<'_>, kind: &str, message: &Value) -> Result<
             media("thumb_media_id", &[Thumb, Image])
         }
         "music" | "miniprogrampage" => media("thumb_media_id", &[Thumb, Image]),
+        "mpnews" => text(branch, "media_id").map_or(Ok(()), |id| draft(visit, id)),
+        "mpnewsarticle" => text(branch, "article_id").map_or(Ok(()), |id| article(visit, id)),
         _ => Ok(()),
     }
 }
@@ -54,6 +56,24 @@ pub(super) fn medium(visit: &Visit<'_>, id: &str, kinds: &[MediaKind]) -> Result
         None => Err(Refusal::code(40007)),
         Some(kind) if kinds.contains(&kind) => Ok(()),
         Some(_) => Err(Refusal::code(40004)),
+    }
+}
+
+/// A draft that was not published or sent yet.
+pub(super) fn draft(visit: &Visit<'_>, id: &str) -> Result<(), Refusal> {
+    let exists = visit.state.drafts.has(id);
+    match exists || visit.settings.references == References::Unchecked {
+        true => Ok(()),
+        false => Err(Refusal::code(40007)),
+    }
+}
+
+/// An article that is published.
+pub(super) fn article(visit: &Visit<'_>, id: &str) -> Result<(), Refusal> {
+    let exists = visit.state.publications.has(id);
+    match exists || visit.settings.references == References::Unchecked {
+        true => Ok(()),
+        false => Err(Refusal::code(53600)),
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
+use super::JobKind;
 use super::Platform;
 use super::QuotaOrder;
 use super::QuotaRow;
@@ -30,6 +31,14 @@ pub enum Shelf {
     Codes,
     /// Calls of today and clears of this month.
     Quota,
+    /// Drafts, newest first.
+    Drafts,
+    /// Jobs of publishing, and what became of them.
+    Publications,
+    /// Mass messages, and what became of them.
+    Masses,
+    /// Templates, and how many notices users still want.
+    Templates,
 }
 
 /// What somebody arranges in the console, or what is assumed for a test.
@@ -48,6 +57,25 @@ pub enum Arrangement {
     /// A menu made in the console: `selfmenu_info` as `get_current_selfmenu_info` answers it. Menus that
     /// the API made vanish; null: the server URL was switched on, and the console's menu vanishes.
     ConsoleMenu(Option<Value>),
+    /// How the next job of a kind ends: `err(30003)` or `send fail` for a mass message, `failed:user block`
+    /// or `failed: system failed` for a template message, `2` to `6` for publishing, `43101 refused` for a
+    /// notice.
+    NextJob {
+        /// Which kind.
+        kind: JobKind,
+        /// Its end.
+        status: String,
+    },
+    /// A user agrees to notices by a template.
+    Consent {
+        /// Who.
+        openid: String,
+        /// By which template.
+        template_id: String,
+        /// To how many.
+        #[serde(default = "one")]
+        count: u64,
+    },
     /// With what a user opens WeChat: 1 iOS, 2 Android, 3 another. Conditional menus look at it.
     ClientPlatform {
         /// Who.
@@ -55,6 +83,10 @@ pub enum Arrangement {
         /// With what.
         client_platform_type: i64,
     },
+}
+
+const fn one() -> u64 {
+    1
 }
 
 /// Why nothing was arranged or shown.
@@ -67,6 +99,9 @@ pub enum InspectionError {
     /// No such user.
     #[error("the user {0:?} is not known to the account")]
     User(String),
+    /// There is no room for more of it.
+    #[error("too much of this was arranged already")]
+    TooMuch,
 }
 
 impl Platform {
@@ -89,6 +124,7 @@ impl Platform {
         app_id: Option<&str>,
         shelf: Shelf,
     ) -> Result<Value, InspectionError> {
+        self.settle(now);
         let state = &self.states[self.place(app_id)?];
         Ok(match shelf {
             Shelf::Users => state.followers.view().into(),
@@ -98,6 +134,10 @@ impl Platform {
             Shelf::Library => state.library.view().into(),
             Shelf::Codes => state.codes.view().into(),
             Shelf::Quota => state.quota.view(now),
+            Shelf::Drafts => state.drafts.view().into(),
+            Shelf::Publications => state.publications.view().into(),
+            Shelf::Masses => state.masses.view().into(),
+            Shelf::Templates => state.templates.view(),
         })
     }
 
@@ -116,6 +156,20 @@ impl Platform {
         match arrangement {
             Arrangement::Quota { row, order } => state.quota.order(now, row, order),
             Arrangement::ConsoleMenu(menu) => state.menus.set_console(menu),
+            Arrangement::NextJob { kind, status } => {
+                if !state.jobs.decide(kind, status) {
+                    return Err(InspectionError::TooMuch);
+                }
+            }
+            Arrangement::Consent {
+                openid,
+                template_id,
+                count,
+            } => {
+                if !state.templates.consent(openid, template_id, count) {
+                    return Err(InspectionError::TooMuch);
+                }
+            }
             Arrangement::ClientPlatform {
                 openid,
                 client_platform_type,

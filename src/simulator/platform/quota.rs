@@ -118,8 +118,8 @@ impl Ledger {
         let ordered = self.rows.get(&row).and_then(|row| row.order.daily_limit);
         ordered.or_else(|| {
             let limit = match self.settings.kind {
-                AccountKind::New => row.new_account(),
-                AccountKind::Test => row.test_account(),
+                AccountKind::New => row.for_new_account(),
+                AccountKind::Test => row.for_test_account(),
             };
             limit.map(|limit| limit.saturating_mul(self.settings.tier))
         })

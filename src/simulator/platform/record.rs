@@ -4,12 +4,30 @@ use core::net::IpAddr;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde::Serialize;
 use serde::Serializer;
 
 use super::WireFault;
 
-/// A customer message that reached its user.
+/// In which way something came to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Way {
+    /// As a customer message.
+    Custom,
+    /// As a mass message.
+    Mass,
+    /// As the preview of a mass message.
+    Preview,
+    /// As a template message.
+    Template,
+    /// As a subscribe notice, one-time or not.
+    SubscribeNotice,
+}
+
+/// A message that reached its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Delivery {
     /// Counts from 1 in the order of delivery.
@@ -18,6 +36,8 @@ pub struct Delivery {
     pub at_milliseconds: i64,
     /// Which account wrote.
     pub app_id: String,
+    /// In which way.
+    pub way: Way,
     /// To whom.
     pub open_id: String,
     /// `text`, `image`, …

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Answer;
 use super::Delivery;
+use super::Way;
 use super::answer::Refusal;
 use super::endpoint::Endpoint;
 use super::endpoint::Handled;
@@ -60,12 +61,14 @@ fn custom_send(visit: &mut Visit<'_>) -> Handled {
         return Err(Refusal::code(43019));
     }
     visit.grants.consume(visit.now, &open_id)?;
+    visit.state.talks.exchanged(visit.now, open_id.as_str());
     let (at_milliseconds, token) = (visit.now.milliseconds(), visit.token.number);
     let app_id = visit.account.app_id.as_str().to_owned();
     visit.deliveries.push(|number| Delivery {
         number,
         at_milliseconds,
         app_id,
+        way: Way::Custom,
         open_id: message.open_id,
         message_type: message.message_type,
         content: message.content,

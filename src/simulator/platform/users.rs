@@ -12,6 +12,7 @@ use super::Answer;
 use super::Scene;
 use super::Users;
 use super::answer::Refusal;
+use super::calendar::Meter;
 use super::endpoint::Endpoint;
 use super::endpoint::Handled;
 use super::endpoint::Visit;
@@ -56,6 +57,8 @@ pub(super) struct Follower {
     pub(super) tags: Vec<i64>,
     pub(super) group: i64,
     pub(super) blacklisted: bool,
+    /// Mass messages got this month.
+    pub(super) masses: Meter,
 }
 
 impl Follower {

@@ -131,6 +131,7 @@ fn check_button(
         }
         "article_id" | "article_view_limited" => {
             let article_id = member("article_id", 53600)?;
+            existing::article(visit, article_id)?;
             checked["article_id"] = article_id.into();
         }
         _ => return Err(Refusal::code(codes.kind)),

@@ -102,11 +102,11 @@ rows! {
 }
 
 impl QuotaRow {
-    pub(super) const fn new_account(self) -> Option<u64> {
+    pub(super) const fn for_new_account(self) -> Option<u64> {
         given(self.figures()[0])
     }
 
-    pub(super) const fn test_account(self) -> Option<u64> {
+    pub(super) const fn for_test_account(self) -> Option<u64> {
         given(self.figures()[1])
     }
 
