@@ -14,7 +14,9 @@
 //! | `POST /simulator/admin` | `{"app_id":"…","act":{"whitelist":["203.0.113.0/24"]}}`: an administrator acts |
 //! | `GET /simulator/prompts?app_id=X` | lists the addresses that wait for an administrator |
 //! | `POST /simulator/acted` | `{"openid":"…","scene":"message"}`: a user opens a window |
-//! | `POST /simulator/clock` | `{"advance_milliseconds":N}`: time passes for the platform alone |
+//! | `GET /simulator/state?of=SHELF&app_id=X` | shows users, tags, menus, media, library, codes, quota of an account |
+//! | `POST /simulator/arrange` | `{"arrange":{"console_menu":…}}`: see [`Arrangement`] |
+//! | `POST /simulator/clock` | `{"advance_milliseconds":N}`: time passes for the platform alone; `GET` tells it |
 
 mod inspect;
 
@@ -41,9 +43,12 @@ use actix_web::body::SizedStream;
 use actix_web::dev::Extensions;
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::http::header::CONTENT_ENCODING;
 use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::header::DATE;
+use actix_web::http::header::HeaderName;
 use actix_web::rt;
 use actix_web::web;
 use bytes::Bytes;
@@ -53,14 +58,17 @@ use futures_util::stream;
 use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::simulator::platform::Answer;
+#[cfg(doc)]
+use crate::simulator::platform::Arrangement;
 use crate::simulator::platform::Call;
 #[cfg(doc)]
 use crate::simulator::platform::FaultRule;
 use crate::simulator::platform::Platform;
 use crate::simulator::platform::WireFault;
 
-/// Bytes of the largest body that is read; what is larger is answered 413.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Bytes of the largest body that is read; what is larger is answered 413. Files that are too large for
+/// the platform are read, so that they get the platform's own answer.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long the first half of a half answer may take to leave before the connection is reset.
 const HALF_ANSWER_PAUSE: Duration = Duration::from_millis(20);
@@ -210,6 +218,7 @@ async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) ->
         host: request.connection_info().host().to_owned(),
         from: request.peer_addr().map(|address| address.ip()),
         query: request.query_string().to_owned(),
+        content_type: header(&request, &CONTENT_TYPE),
         has_content_length: request.headers().contains_key(CONTENT_LENGTH),
         // A copy: the platform keeps bodies, and this one sits in a read buffer of many kilobytes.
         body: Bytes::copy_from_slice(&body),
@@ -219,19 +228,31 @@ async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) ->
     deliver(&request, answer, now).await
 }
 
+fn header(request: &HttpRequest, name: &HeaderName) -> String {
+    let value = request.headers().get(name);
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
+}
+
 async fn deliver(request: &HttpRequest, answer: Answer, now: Timestamp) -> HttpResponse {
     match answer.fault {
-        None => response(&answer).body(answer.body),
+        None => response(&answer).body(bytes_of(answer)),
         Some(WireFault::Delay { milliseconds }) => {
             rt::time::sleep(Duration::from_millis(milliseconds)).await;
-            response(&answer).body(answer.body)
+            response(&answer).body(bytes_of(answer))
         }
         Some(WireFault::Reset { after_milliseconds }) => {
             rt::time::sleep(Duration::from_millis(after_milliseconds)).await;
             broken_after(request, &answer, 0)
         }
-        Some(WireFault::Half) => broken_after(request, &answer, answer.body.len() / 2),
-        Some(WireFault::WrongLength) => broken_after(request, &answer, answer.body.len()),
+        Some(WireFault::Half) => {
+            let half = bytes_of(answer.clone()).len() / 2;
+            broken_after(request, &answer, half)
+        }
+        Some(WireFault::WrongLength) => {
+            let whole = bytes_of(answer.clone()).len();
+            broken_after(request, &answer, whole)
+        }
         Some(WireFault::Gzip) => response(&answer)
             .insert_header((CONTENT_ENCODING, "gzip"))
             .body(answer.gzipped()),
@@ -245,7 +266,7 @@ async fn deliver(request: &HttpRequest, answer: Answer, now: Timestamp) -> HttpR
                     builder.insert_header((DATE, date));
                 }
             }
-            builder.body(answer.body)
+            builder.body(bytes_of(answer))
         }
     }
 }
@@ -254,7 +275,20 @@ fn response(answer: &Answer) -> actix_web::HttpResponseBuilder {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut builder = HttpResponse::build(status);
     builder.content_type(answer.content_type);
+    if let Some(name) = answer.file.as_ref().and_then(|file| file.name.as_deref()) {
+        builder.insert_header((
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ));
+    }
     builder
+}
+
+fn bytes_of(answer: Answer) -> Bytes {
+    match answer.file {
+        Some(file) => file.content,
+        None => answer.body.into(),
+    }
 }
 
 /// Sends so many bytes of the body and breaks the connection; with none of them, the head does not
@@ -265,7 +299,8 @@ fn broken_after(request: &HttpRequest, answer: &Answer, bytes: usize) -> HttpRes
     {
         tracing::warn!(error = %error, "The connection will be closed instead of reset.");
     }
-    let part = Bytes::copy_from_slice(&answer.body.as_bytes()[..bytes]);
+    let whole = bytes_of(answer.clone());
+    let part = whole.slice(..bytes);
     let parts = stream::iter((bytes > 0).then_some(Ok::<_, io::Error>(part)));
     let end = stream::once(async move {
         if bytes > 0 {
@@ -277,6 +312,6 @@ fn broken_after(request: &HttpRequest, answer: &Answer, bytes: usize) -> HttpRes
         Some(WireFault::WrongLength) => WRONG_LENGTH_EXCESS,
         _ => 0,
     };
-    let length = answer.body.len() as u64 + excess;
+    let length = whole.len() as u64 + excess;
     response(answer).body(SizedStream::new(length, parts.chain(end).boxed_local()))
 }
