@@ -23,8 +23,10 @@ mod dev;
 mod door;
 mod healthcheck;
 mod inbox;
+mod media;
 mod menu;
 mod output;
+mod qr;
 mod quota;
 mod record;
 mod replay;
@@ -77,6 +79,11 @@ enum Command {
     /// Keep the account's custom menu (自定义菜单) as a file
     #[command(subcommand)]
     Menu(menu::MenuCommand),
+    /// Upload and download files that messages carry (素材)
+    #[command(subcommand)]
+    Media(media::MediaCommand),
+    /// Make a QR code that tells from which of them a user came (带参数的二维码)
+    Qr(qr::QrArgs),
     /// Look at the account's followers (关注者)
     #[command(subcommand)]
     User(user::UserCommand),
@@ -125,6 +132,8 @@ where
         Command::Component(command) => component::run(&command, config),
         Command::Send(args) => send::run(&args, config),
         Command::Menu(command) => menu::run(&command, config),
+        Command::Media(command) => media::run(&command, config),
+        Command::Qr(args) => qr::run(&args, config),
         Command::User(command) => user::run(&command, config),
         Command::Tag(command) => tag::run(&command, config),
         Command::Api(args) => api::run(&args, config),

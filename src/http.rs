@@ -11,6 +11,7 @@ mod api;
 pub mod client;
 mod component;
 mod door;
+mod file;
 pub mod freshness;
 mod jssdk;
 mod quota;

@@ -9,6 +9,7 @@ use crate::api::Api;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreKind};
 use crate::metric::Counters;
+use crate::quota::Quotas;
 use crate::store::embedded::DirectoryLock;
 
 /// The API client of a command. It holds the data directory: a server must not count quotas and keep
@@ -16,6 +17,7 @@ use crate::store::embedded::DirectoryLock;
 #[derive(Debug)]
 pub(crate) struct Direct {
     pub(crate) api: Api,
+    quotas: Arc<Quotas>,
     _held: Option<DirectoryLock>,
 }
 
@@ -34,7 +36,13 @@ impl Direct {
         let outward = Outward::new(config, &clock, &Arc::new(Counters::default()))?;
         Ok(Self {
             api: Api::clone(&outward.api),
+            quotas: outward.quotas,
             _held,
         })
+    }
+
+    /// Gives back what was reserved of quotas and not used: the counts are exact for whoever comes next.
+    pub(crate) async fn close(&self) {
+        self.quotas.close().await;
     }
 }

@@ -14,12 +14,19 @@ use tokio::runtime::Runtime;
 
 use super::admin::reachable;
 use super::output::Failure;
-use crate::api::{RawCall, Refusal};
+use crate::api::{Api, RawCall, Refusal};
 use crate::app::{Direct, find_admin_key};
 use crate::config::Config;
 use crate::id::AppId;
+use crate::quota::Purpose;
 use crate::secret::ClientKey;
-use crate::transport::{Body, HttpTransport, Method, Request, Settings, Transport, TransportError};
+use crate::transport::{
+    Body, HttpTransport, Method, Request, Response, Settings, Transport, TransportError,
+};
+
+mod file;
+
+pub(super) use self::file::Incoming;
 
 /// How long a probe of the server may take.
 const PROBE: Duration = Duration::from_secs(5);
@@ -99,7 +106,8 @@ impl Door {
 
     /// Makes a call and waits for its answer.
     pub(super) fn call(&self, call: RawCall) -> Result<Value, Refusal> {
-        self.runtime.block_on(self.begin(call))
+        self.runtime
+            .block_on(self.begin(call, Purpose::Interactive))
     }
 
     /// A `GET` without parameters.
@@ -117,14 +125,28 @@ impl Door {
         self.runtime.block_on(calls)
     }
 
-    /// Makes a call.
-    pub(super) async fn begin(&self, call: RawCall) -> Result<Value, Refusal> {
+    /// Makes a call. One of many leaves the last part of a day's quota to replies.
+    pub(super) async fn begin(&self, call: RawCall, purpose: Purpose) -> Result<Value, Refusal> {
         match &self.way {
-            Way::Server(server) => server.call(&call).await,
-            Way::Here { direct, account } => match direct.api.raw(account, &call).await {
-                Ok(answer) => Ok(answer.value),
-                Err(error) => Err(Refusal::from(&error)),
-            },
+            Way::Server(server) => server.call(&call, purpose).await,
+            Way::Here { direct, account } => {
+                let api = match purpose {
+                    Purpose::Bulk => direct.api.in_bulk(),
+                    Purpose::Interactive => Api::clone(&direct.api),
+                };
+                match api.raw(account, &call).await {
+                    Ok(answer) => Ok(answer.value),
+                    Err(error) => Err(Refusal::from(&error)),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Way::Here { direct, .. } = &self.way {
+            self.runtime.block_on(direct.close());
         }
     }
 }
@@ -203,55 +225,76 @@ impl Server {
         self.transport.send(request).await.map(drop)
     }
 
-    async fn call(&self, call: &RawCall) -> Result<Value, Refusal> {
+    async fn call(&self, call: &RawCall, purpose: Purpose) -> Result<Value, Refusal> {
         let method = match call.method {
             Method::Get => "GET",
             Method::Post => "POST",
         };
         let asked = json!({
             "method": method, "path": call.path, "query": call.query, "body": call.body,
+            "bulk": purpose == Purpose::Bulk,
         });
         let body = Body::Bytes(Bytes::from(asked.to_string()));
         let path = format!("/v1/api/{}", self.account);
-        let answer = self.answer(self.request(Method::Post, &path, body, PATIENCE));
-        let (status, body) = answer.await.map_err(|error| Refusal {
+        self.asked(self.request(Method::Post, &path, body, PATIENCE))
+            .await
+    }
+
+    /// Asks, and reads an answer that is JSON.
+    async fn asked(&self, request: Request) -> Result<Value, Refusal> {
+        let (status, body) = self.answer(request).await.map_err(|error| Refusal {
             surely_not_executed: error.surely_not_executed(),
             ..unread(format!("the server at {}: {error}", self.base))
         })?;
-        let unreadable = || unread(format!("the server answers {status}, and no JSON"));
         match status {
             200 => serde_json::from_slice::<Answered>(&body)
                 .map(|answered| answered.answer)
-                .map_err(|_| unreadable()),
-            401 => Err(Refusal {
-                surely_not_executed: true,
-                ..unread("the server wants another admin key; set WXHOOK_ADMIN_KEY".to_owned())
-            }),
-            _ => Err(serde_json::from_slice(&body).unwrap_or_else(|_| unreadable())),
+                .map_err(|_| no_json(status)),
+            _ => Err(refused(status, &body)),
         }
     }
 
     async fn answer(&self, request: Request) -> Result<(u16, Bytes), TransportError> {
-        let whole = async {
-            let mut response = self.transport.send(request).await?;
-            let mut body = BytesMut::new();
-            while let Some(chunk) = response.body.next().await {
-                let chunk = chunk?;
-                if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                    let reason = format!("more than {MAX_ANSWER_BYTES} bytes");
-                    return Err(TransportError::Broken { reason });
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok((response.status, body.freeze()))
+        let answer = async {
+            let response = self.transport.send(request).await?;
+            Ok((response.status, whole(response).await?))
         };
-        match tokio::time::timeout(PATIENCE, whole).await {
+        match tokio::time::timeout(PATIENCE, answer).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(TransportError::TimedOut {
                 limit_seconds: PATIENCE.as_secs(),
             }),
         }
     }
+}
+
+/// The whole body of an answer.
+async fn whole(mut response: Response) -> Result<Bytes, TransportError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.body.next().await {
+        let chunk = chunk?;
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            let reason = format!("more than {MAX_ANSWER_BYTES} bytes");
+            return Err(TransportError::Broken { reason });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// What an answer other than 200 says.
+fn refused(status: u16, body: &[u8]) -> Refusal {
+    match status {
+        401 => Refusal {
+            surely_not_executed: true,
+            ..unread("the server wants another admin key; set WXHOOK_ADMIN_KEY".to_owned())
+        },
+        _ => serde_json::from_slice(body).unwrap_or_else(|_| no_json(status)),
+    }
+}
+
+fn no_json(status: u16) -> Refusal {
+    unread(format!("the server answers {status}, and no JSON"))
 }
 
 /// The call left, and its answer was not understood.

@@ -32,6 +32,9 @@ struct Asked {
     query: Vec<(String, String)>,
     #[serde(default)]
     body: Option<Value>,
+    /// One of many: it leaves the last part of each day's quota to replies.
+    #[serde(default)]
+    bulk: bool,
 }
 
 impl Asked {
@@ -79,30 +82,32 @@ impl Admin {
         let parts = self.parts();
         let Some(account) = parts.central.account(account).cloned() else {
             let error = format!("no account {account:?} with an AppSecret is configured");
-            return told(StatusCode::NOT_FOUND, error);
+            return told(404, error);
         };
         let asked = serde_json::from_slice(body).map_err(|error| error.to_string());
-        let call = match asked.and_then(Asked::call) {
-            Ok(call) => call,
-            Err(error) => return told(StatusCode::BAD_REQUEST, error),
+        let asked = asked.and_then(|asked: Asked| Ok((asked.bulk, asked.call()?)));
+        let (bulk, call) = match asked {
+            Ok(asked) => asked,
+            Err(error) => return told(400, error),
         };
         let path = call.path.clone();
         let runtime = parts.central.runtime().clone();
-        let handle = ApiHandle::new(Api::clone(&parts.api), account, runtime);
+        let api = match bulk {
+            true => parts.api.in_bulk(),
+            false => Api::clone(&parts.api),
+        };
+        let handle = ApiHandle::new(api, account, runtime);
         match handle.raw(call).await {
             Ok(answer) => {
                 HttpResponse::Ok().json(json!({ "answer": answer.value, "rid": answer.rid }))
             }
-            Err(error) => {
-                tracing::info!(endpoint = %path, error = %error, "A call for an operator failed.");
-                HttpResponse::build(status(&error)).json(Refusal::from(&error))
-            }
+            Err(error) => refused_call(&path, &error),
         }
     }
 }
 
 /// `None`: it is longer than the limit.
-async fn read(
+pub(super) async fn read(
     mut payload: Payload,
     limit: usize,
 ) -> Result<Option<Vec<u8>>, actix_web::error::PayloadError> {
@@ -117,6 +122,12 @@ async fn read(
     Ok(Some(body))
 }
 
+/// A call that was not answered well, as a [`Refusal`].
+pub(super) fn refused_call(endpoint: &str, error: &CallError) -> HttpResponse {
+    tracing::info!(endpoint, error = %error, "A call for an operator failed.");
+    HttpResponse::build(status(error)).json(Refusal::from(error))
+}
+
 fn status(error: &CallError) -> StatusCode {
     match error {
         CallError::Request(_) => StatusCode::BAD_REQUEST,
@@ -128,7 +139,8 @@ fn status(error: &CallError) -> StatusCode {
 }
 
 /// What was wrong before anything was called.
-fn told(status: StatusCode, error: String) -> HttpResponse {
+pub(super) fn told(status: u16, error: String) -> HttpResponse {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     HttpResponse::build(status).json(Refusal {
         error,
         errcode: None,

@@ -215,12 +215,7 @@ fn serve_admin(listener: TcpListener, admin: Arc<Admin>) -> Result<Served, Liste
             let admin = Arc::clone(&admin);
             let answer = move |request: HttpRequest, payload: web::Payload| {
                 let admin = Arc::clone(&admin);
-                async move {
-                    match admin.body(&request, payload).await {
-                        Ok(body) => admin.answer(&request, &body).await,
-                        Err(refused) => refused,
-                    }
-                }
+                async move { admin.receive(&request, payload).await }
             };
             App::new().default_service(web::to(answer))
         })

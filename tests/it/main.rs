@@ -15,8 +15,11 @@ mod durability;
 mod floors;
 mod hostile;
 mod main_job;
+mod media;
+mod menu;
 mod messages;
 mod odd_answers;
+mod people;
 #[cfg(feature = "redis")]
 mod publish;
 mod quota;
@@ -24,6 +27,7 @@ mod secrecy;
 mod send;
 #[cfg(feature = "redis")]
 mod servers;
+mod shell;
 mod simulator;
 mod support;
 mod token_service;

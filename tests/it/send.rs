@@ -6,98 +6,20 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use wxhook::simulator::platform::{Fault, FaultRule, When};
 
-use crate::main_job::{APP_ID, SECRET, Served, StandIn, TOKEN, serve};
-use crate::support::{Program, eventually, run};
-
-/// Where nobody listens.
-const NOBODY: &str = "127.0.0.1:1";
+use crate::shell::{NOBODY, Shell, refusal};
+use crate::support::{Program, eventually};
 
 const SEND: &str = "/cgi-bin/message/custom/send";
 
-/// An operator at a shell: the local platform, and the data directory of a server that runs or not.
-pub(crate) struct Shell {
-    pub(crate) platform: StandIn,
-    served: Option<Served>,
-    pub(crate) directory: tempfile::TempDir,
-    admin: String,
-    data_dir: String,
-}
-
 impl Shell {
-    /// Beside a running server.
-    pub(crate) fn beside_a_server() -> Self {
-        let platform = StandIn::start();
-        let served = serve(&platform.url);
-        Self {
-            admin: served.admin.to_string(),
-            data_dir: served.data_dir.path().to_str().unwrap().to_owned(),
-            platform,
-            served: Some(served),
-            directory: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    /// Where no server runs.
-    pub(crate) fn alone() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let data_dir = directory.path().join("data");
-        Self {
-            platform: StandIn::start(),
-            served: None,
-            admin: NOBODY.to_owned(),
-            data_dir: data_dir.to_str().unwrap().to_owned(),
-            directory,
-        }
-    }
-
-    pub(crate) fn variables(&self) -> Vec<(&str, &str)> {
-        vec![
-            ("WECHAT_APP_ID", APP_ID),
-            ("WECHAT_APP_SECRET", SECRET),
-            ("WECHAT_TOKEN", TOKEN),
-            ("WXHOOK_ADMIN_LISTEN", &self.admin),
-            ("WXHOOK_DATA_DIR", &self.data_dir),
-            ("WXHOOK_API_HOSTS", &self.platform.url),
-        ]
-    }
-
-    pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
-        run(arguments, &self.variables(), "")
-    }
-
-    /// Runs what must be done, with `--json`.
-    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
-        let (code, out, err) = self.run(&[arguments, &["--json"]].concat());
-        assert_eq!(code, 0, "{arguments:?}: {out}{err}");
-        serde_json::from_str(&out).unwrap()
-    }
-
-    /// What the platform was asked at these paths, in order: method, path, body.
-    pub(crate) fn asked(&self, is_meant: impl Fn(&str) -> bool) -> Vec<(String, String, Value)> {
-        let platform = self.platform.platform.lock().unwrap();
-        let calls = platform.calls_after(0);
-        let meant = calls.filter(|call| is_meant(&call.path));
-        let told = meant.map(|call| {
-            let body = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
-            (call.method.clone(), call.path.clone(), body)
-        });
-        told.collect()
-    }
-
     fn fault(&self, open_id: Option<&str>, when: When, fault: Fault) {
-        let rule = FaultRule {
+        self.rule(FaultRule {
             path: Some(SEND.to_owned()),
             host: None,
             open_id: open_id.map(str::to_owned),
             when,
             fault,
-        };
-        self.platform
-            .platform
-            .lock()
-            .unwrap()
-            .add_fault(rule)
-            .unwrap();
+        });
     }
 
     /// A file of texts: as many as said, to so many users in turn.
@@ -117,13 +39,6 @@ impl Shell {
 
     fn delivered(&self) -> u64 {
         self.platform.platform.lock().unwrap().delivery_count()
-    }
-}
-
-fn refusal(code: i64) -> Fault {
-    Fault::Code {
-        code,
-        message: None,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::cli::door::{AccountArgs, Door};
 use crate::cli::output::{Failure, line};
 use crate::clock::{Clock as _, SystemClock};
 use crate::platform::error::{Class, ErrorCode};
+use crate::quota::Purpose;
 
 /// The platform recognises a template message that comes again for ten minutes; less a minute, for
 /// clocks and for the way.
@@ -141,7 +142,9 @@ impl Batch {
             }
             let lines = some.iter().map(|(line, _)| *line).collect();
             self.journal.sending(lines, self.now())?;
-            let calls = some.iter().map(|(_, message)| door.begin(message.call()));
+            let calls = some
+                .iter()
+                .map(|(_, message)| door.begin(message.call(), Purpose::Bulk));
             let answers = join_all(calls).await;
             let mut stop = None;
             for ((line, _), answer) in some.iter().zip(answers) {
