@@ -25,6 +25,7 @@ mod healthcheck;
 mod inbox;
 mod media;
 mod menu;
+mod operate;
 mod output;
 mod qr;
 mod quota;
@@ -33,7 +34,9 @@ mod replay;
 mod send;
 mod serve;
 pub mod simulate;
+mod store;
 mod tag;
+mod timeline;
 mod user;
 
 pub use output::Failure;
@@ -65,7 +68,7 @@ enum Command {
     /// Look at the pushes that were received
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
-    /// Look at the pushes that were given up
+    /// Look at the pushes that were given up, and deal with them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
     /// Look at what third-party platforms (第三方平台) were sent
@@ -95,6 +98,9 @@ enum Command {
     /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
     #[command(subcommand)]
     Quota(quota::QuotaCommand),
+    /// Look after the store of pushes
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -138,6 +144,7 @@ where
         Command::Tag(command) => tag::run(&command, config),
         Command::Api(args) => api::run(&args, config),
         Command::Quota(command) => quota::run(&command, config),
+        Command::Store(command) => store::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };

@@ -2,7 +2,8 @@
 //!
 //! `wxhook.example.toml` is compiled in: it is the list of keys, their defaults and their documentation.
 //! Over it lies the operator's file, over that the environment. [`load`] takes both as values, so
-//! that tests need neither; [`Sources::gather`] is the only place that reads the process's environment.
+//! that tests need neither; [`Sources::gather`] reads the process's environment, and [`Handed::take`] the
+//! listeners that came with it; nobody else does.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 mod account;
 mod component;
 mod environment;
+mod handed;
 mod quota;
 mod raw;
 mod rooms;
@@ -20,6 +22,7 @@ mod value;
 
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
+pub use handed::Handed;
 pub use quota::{CounterStoreKind, QuotaSettings};
 pub use raw::{Fault, Faults, Origin};
 pub use token::{PublishSettings, TokenService, TokenSettings, TokenStoreKind};

@@ -14,6 +14,7 @@ mod door;
 mod file;
 pub mod freshness;
 mod jssdk;
+pub(crate) mod operate;
 mod quota;
 mod rejection;
 pub mod server;

@@ -79,3 +79,49 @@ impl Counters {
         self.0[counter as usize].load(Ordering::Relaxed)
     }
 }
+
+macro_rules! gauges {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+        /// A thing that goes up and down, as it was when it was last looked at.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Gauge { $($(#[$doc])* $variant,)* }
+
+        impl Gauge {
+            /// Every gauge, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name under which it is published.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+gauges! {
+    /// Pushes that wait for their next try.
+    PushesRetrying => "wxhook_pushes_retrying",
+    /// Dead pushes that are kept.
+    PushesDeadKept => "wxhook_pushes_dead_kept",
+    /// Malformed pushes that are kept.
+    PushesMalformedKept => "wxhook_pushes_malformed_kept",
+    /// Reply parts that are kept and whose fate is not known.
+    PartsUnknownKept => "wxhook_parts_unknown_kept",
+}
+
+/// One process's gauges.
+#[derive(Debug, Default)]
+pub struct Gauges([AtomicU64; Gauge::ALL.len()]);
+
+impl Gauges {
+    /// Notes what was seen.
+    pub fn set(&self, gauge: Gauge, value: u64) {
+        self.0[gauge as usize].store(value, Ordering::Relaxed);
+    }
+
+    /// What was seen last.
+    pub fn value(&self, gauge: Gauge) -> u64 {
+        self.0[gauge as usize].load(Ordering::Relaxed)
+    }
+}

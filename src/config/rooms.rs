@@ -105,6 +105,8 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
     let done_retention = reader.text("store.done_retention", between("1m", "3650d"));
     let reserve_bytes = reader.text("store.reserve_bytes", value::size);
     let done_bytes = reader.text("store.done_bytes", value::size);
+    let dead_cap = count(reader, "store.dead_cap", 1, 100_000_000);
+    let dead_retention = reader.text("store.dead_retention", between("1m", "3650d"));
     let max_bytes = reader.text("store.max_bytes", value::size);
     let ride = reader.text("store.ride", between("1ms", "5s"));
     Some(crate::store::embedded::Settings {
@@ -113,6 +115,8 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
         seen_cap: seen_cap?,
         done_retention: done_retention?,
         done_bytes: done_bytes?,
+        dead_cap: u64::try_from(dead_cap?).ok()?,
+        dead_retention: dead_retention?,
         max_bytes: max_bytes?,
         reserve_bytes: reserve_bytes?,
         ride: ride?,
@@ -145,6 +149,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let bytes_in_memory = reader.text(&key("bytes_in_memory"), value::size);
     let sends = count(reader, &key("sends"), 1, 10_000);
     let send_patience = reader.text(&key("send_patience"), between("0s", "1h"));
+    let stale_after = reader.text(&key("stale_after"), unless_empty(between("10s", "30d")));
     let stop_grace = reader.text(&key("stop_grace"), between("0s", "1h"));
     Some(crate::dispatch::Settings {
         handlers: handlers?,
@@ -157,6 +162,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         bytes_in_memory: usize::try_from(bytes_in_memory?).ok()?,
         sends: sends?,
         send_patience: send_patience?,
+        stale_after: stale_after?,
         stop_grace: stop_grace?,
         handler_threads: handler_threads?,
         max_handler_threads: max_handler_threads?,
@@ -224,6 +230,16 @@ pub(super) fn between(
             &high,
             &format!("from {least} to {most}"),
         )
+    }
+}
+
+/// Nothing, when the text is empty.
+fn unless_empty<T>(
+    read: impl Fn(&str) -> Result<T, Problem>,
+) -> impl Fn(&str) -> Result<Option<T>, Problem> {
+    move |text| match text.trim() {
+        "" => Ok(None),
+        text => read(text).map(Some),
     }
 }
 

@@ -5,6 +5,7 @@
 )]
 
 mod api;
+mod backlog;
 mod certificates;
 mod commands;
 mod conformance;
@@ -13,6 +14,7 @@ mod dispatch;
 mod docs;
 mod durability;
 mod floors;
+mod handover;
 mod hostile;
 mod main_job;
 mod media;
@@ -29,6 +31,7 @@ mod send;
 mod servers;
 mod shell;
 mod simulator;
+mod store_check;
 mod support;
 mod token_service;
 mod tokens;

@@ -90,7 +90,8 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
     );
     let desk = Admin::new(AdminParts {
         pushes: Some(Pushes {
-            replays: Replays::detached(Arc::clone(&store)),
+            replays: Replays::detached(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>),
+            gauges: Arc::default(),
             inbox: store,
         }),
         counters: Arc::clone(&counters),
