@@ -16,19 +16,21 @@ use tokio::sync::watch;
 
 use crate::api::{Api, Delivery};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AccountSettings, ComponentSettings, Config, StoreKind};
+use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
 use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Replays, Routes, Stopped};
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
 use crate::id::AppId;
-use crate::metric::Counters;
+use crate::metric::{Counters, Gauges};
 use crate::store::embedded::Embedded;
 use crate::store::memory::MemoryInbox;
 use crate::store::{Health, Inbox};
 use crate::transport::SetupError;
 
 mod admin_key;
+mod aside;
+mod limits;
 pub mod logging;
 mod outward;
 mod signals;
@@ -110,10 +112,7 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    inbox: Arc<dyn Inbox>,
-    admin: Arc<Admin>,
-    running: Running,
-    engine: EngineTask,
+    parts: Stoppable,
     webhook_address: SocketAddr,
     admin_address: SocketAddr,
     runtime: Runtime,
@@ -204,10 +203,13 @@ fn start_engine(
     // Messages in hand are sent after the word to stop: a keeper renews until all of them are.
     let (done_sending, all_sent) = watch::channel(false);
     outward.look_after_tokens(&all_sent, runtime);
+    limits::look_after(config, (&outward.api, &outward.quotas), &all_sent, runtime);
+    let quotas = Arc::clone(&outward.quotas);
     let done = runtime.spawn(async move {
         let stopped = engine.run(stopped).await;
         // The keepers may have ended by themselves.
         let _ = done_sending.send(true);
+        quotas.close().await;
         stopped
     });
     Ok(EngineTask {
@@ -240,7 +242,7 @@ fn announce(config: &Config, server: &Server) {
     tracing::info!(
         listen = %server.webhook_address,
         admin_listen = %server.admin_address,
-        durability = server.inbox.durability(),
+        durability = server.parts.inbox.durability(),
         "wxhook is ready for pushes."
     );
 }
@@ -251,9 +253,17 @@ impl Server {
     /// # Errors
     /// [`StartError`] says what did not start.
     pub fn start(config: Config, routes: Routes) -> Result<Self, StartError> {
+        Self::start_on(config, routes, Handed::default())
+    }
+
+    /// The same, on listeners that a supervisor holds as well, so that none is refused while it starts.
+    ///
+    /// # Errors
+    /// [`StartError`] says what did not start.
+    pub fn start_on(config: Config, routes: Routes, handed: Handed) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let counters = Arc::new(Counters::default());
-        let listeners = Listeners::bind(&config.http)?;
+        let listeners = Listeners::bind_rest(&config.http, handed.public, handed.admin)?;
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
         let inbox = open_store(&config, &clock)?;
@@ -263,20 +273,30 @@ impl Server {
         let engine = start_engine(
             &config, routes, &outward, &inbox, &clock, &counters, &runtime,
         )?;
+        let gauges = Arc::new(Gauges::default());
+        runtime.spawn(aside::watch_over(
+            Arc::clone(&inbox),
+            Arc::clone(&gauges),
+            config.store.dead_cap,
+            engine.stop.subscribe(),
+        ));
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),
+                gauges: Arc::clone(&gauges),
             }),
             ..admin
         }));
         let webhook = make_webhook(&config, &inbox, &clock, counters);
         let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
         let server = Self {
-            inbox,
-            admin,
-            running,
-            engine,
+            parts: Stoppable {
+                inbox,
+                admin,
+                running,
+                engine,
+            },
             webhook_address,
             admin_address,
             runtime,
@@ -297,7 +317,7 @@ impl Server {
 
     /// The store.
     pub fn inbox(&self) -> &Arc<dyn Inbox> {
-        &self.inbox
+        &self.parts.inbox
     }
 
     /// Waits until the process is told to stop (SIGINT, SIGTERM) or must, and stops.
@@ -306,43 +326,22 @@ impl Server {
     /// When the signals cannot be listened for.
     pub fn run(self) -> std::io::Result<Exit> {
         let Self {
-            inbox,
-            admin,
-            running,
-            engine,
-            runtime,
-            ..
+            mut parts, runtime, ..
         } = self;
-        let mut parts = Stoppable {
-            inbox,
-            admin,
-            running,
-            engine,
-        };
         runtime.block_on(async { Ok(parts.until_stopped(Signals::listen()?).await) })
     }
 
     /// Stops now, in the order of a stop.
     pub fn stop(self) -> Exit {
         let Self {
-            inbox,
-            admin,
-            running,
-            engine,
-            runtime,
-            ..
+            mut parts, runtime, ..
         } = self;
-        let mut parts = Stoppable {
-            inbox,
-            admin,
-            running,
-            engine,
-        };
         runtime.block_on(parts.stop())
     }
 }
 
 /// What a stop ends, in the order in which it does.
+#[derive(Debug)]
 struct Stoppable {
     inbox: Arc<dyn Inbox>,
     admin: Arc<Admin>,
@@ -379,6 +378,7 @@ impl Stoppable {
 
     async fn stop(&mut self) -> Exit {
         self.admin.stopping();
+        self.running.stopping();
         // Nobody listens any more only if the engine has ended already.
         let _ = self.engine.stop.send(true);
         let stopped = (&mut self.engine.done).await;

@@ -21,11 +21,15 @@ mod decode;
 mod dev;
 mod healthcheck;
 mod inbox;
+mod operate;
 mod output;
+mod quota;
 mod record;
 mod replay;
 mod serve;
 pub mod simulate;
+mod store;
+mod timeline;
 
 pub use output::Failure;
 
@@ -56,7 +60,7 @@ enum Command {
     /// Look at the pushes that were received
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
-    /// Look at the pushes that were given up
+    /// Look at the pushes that were given up, and deal with them
     #[command(subcommand)]
     Dead(dead::DeadCommand),
     /// Look at what third-party platforms (第三方平台) were sent
@@ -65,6 +69,12 @@ enum Command {
     /// Look at the access tokens (access_token, with which WeChat's API is called) of the running server
     #[command(subcommand)]
     AccessToken(access_token::AccessTokenCommand),
+    /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
+    /// Look after the store of pushes
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Check the configuration
     #[command(subcommand)]
     Config(config_check::ConfigCommand),
@@ -100,6 +110,8 @@ where
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
+        Command::Quota(command) => quota::run(&command, config),
+        Command::Store(command) => store::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };
@@ -119,6 +131,12 @@ fn load(file: Option<&std::path::Path>) -> Result<Config, Failure> {
 fn load_for_reading(file: Option<&std::path::Path>) -> Result<Config, Failure> {
     let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
     config::load(&sources, Needs::NoAccount).map_err(|faults| Failure::wrong(&faults))
+}
+
+/// The same for what deals with tokens alone: accounts need neither Token nor EncodingAESKey.
+fn load_for_tokens(file: Option<&std::path::Path>) -> Result<Config, Failure> {
+    let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
+    config::load(&sources, Needs::Tokens).map_err(|faults| Failure::wrong(&faults))
 }
 
 /// What `simulate push` knows of a running `wxhook dev`, and of the configured account.

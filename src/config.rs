@@ -2,15 +2,19 @@
 //!
 //! `wxhook.example.toml` is compiled in: it is the list of keys, their defaults and their documentation.
 //! Over it lies the operator's file, over that the environment. [`load`] takes both as values, so
-//! that tests need neither; [`Sources::gather`] is the only place that reads the process's environment.
+//! that tests need neither; [`Sources::gather`] reads the process's environment, and [`Handed::take`] the
+//! listeners that came with it; nobody else does.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod account;
 mod component;
 mod environment;
+mod handed;
+mod quota;
 mod raw;
 mod rooms;
 mod token;
@@ -18,6 +22,8 @@ mod value;
 
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
+pub use handed::Handed;
+pub use quota::{CounterStoreKind, QuotaSettings};
 pub use raw::{Fault, Faults, Origin};
 pub use token::{PublishSettings, TokenService, TokenSettings, TokenStoreKind};
 
@@ -26,13 +32,23 @@ use crate::secret::AdminKey;
 /// The text of `wxhook.example.toml`: every key, its default and what it means.
 pub const EXAMPLE: &str = include_str!("../wxhook.example.toml");
 
-/// What configuration is made of, before anything is checked.
-#[derive(Debug, Clone, Default)]
+/// What configuration is made of, before anything is checked. Its `Debug` shows no value: it may be a
+/// secret.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The operator's file: its path and its text.
     pub file: Option<(PathBuf, String)>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("file", &self.file.as_ref().map(|(path, _)| path))
+            .field("environment", &self.environment.keys())
+            .finish()
+    }
 }
 
 impl Sources {
@@ -118,6 +134,8 @@ pub struct Config {
     pub js_origins: Vec<crate::api::jssdk::Origin>,
     /// Where access tokens are kept, and which endpoint gives them.
     pub token: TokenSettings,
+    /// How calls are counted and limited.
+    pub quota: QuotaSettings,
     /// What is logged.
     pub log_filter: String,
     /// How it looks.
@@ -131,8 +149,10 @@ pub struct Config {
 /// What a command needs of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// At least one account.
+    /// At least one account, with what verifies and opens its pushes.
     Accounts,
+    /// Accounts as far as there are any, with nothing that verifies and opens pushes: it receives none.
+    Tokens,
     /// No account: it only looks at the store or at the running server.
     NoAccount,
 }

@@ -46,6 +46,7 @@
 use std::time::Duration;
 
 mod attempt;
+mod ending;
 mod engine;
 mod error;
 mod extract;
@@ -58,10 +59,10 @@ mod outbox;
 mod replay;
 mod router;
 mod runtime;
+mod schedule;
 mod settle;
 mod slots;
 
-pub use attempt::{Attempts, ScheduleError};
 pub use engine::{Engine, EngineError, EngineParts, Stopped};
 pub use error::Error;
 pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
@@ -70,6 +71,7 @@ pub use live::{Reply, SendError};
 pub use outbox::Courier;
 pub use replay::{ReplayError, Replays};
 pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
+pub use schedule::{Attempts, ScheduleError};
 
 /// Handlers that run at the same time.
 pub const HANDLERS: usize = 256;
@@ -125,6 +127,9 @@ pub struct Settings {
     pub send_patience: Duration,
     /// Commits and deliveries under way before no further handler is started. Default [`OPEN_WORK`].
     pub open_work: usize,
+    /// A push that waited longer than this for its handler is not handled but *dead*, as stale, so that
+    /// nobody is answered hours late after an outage. `None`, the default: every push is handled.
+    pub stale_after: Option<Duration>,
     /// How long a stop waits for running handlers and open sends. Default [`STOP_GRACE`].
     pub stop_grace: Duration,
     /// Threads that run handlers; 1 or more. Default [`HANDLER_THREADS`].
@@ -149,6 +154,7 @@ impl Default for Settings {
             sends: SENDS,
             send_patience: SEND_PATIENCE,
             open_work: OPEN_WORK,
+            stale_after: None,
             stop_grace: STOP_GRACE,
             handler_threads: HANDLER_THREADS,
             max_handler_threads: MAX_HANDLER_THREADS,

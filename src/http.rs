@@ -12,6 +12,8 @@ mod component;
 mod door;
 pub mod freshness;
 mod jssdk;
+pub(crate) mod operate;
+mod quota;
 mod rejection;
 pub mod server;
 mod token;

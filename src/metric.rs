@@ -52,6 +52,16 @@ counters! {
     HandlerThreadsReplaced => "wxhook_handler_threads_replaced_total",
     /// Access tokens asked of the platform.
     TokensRequested => "wxhook_access_token_requests_total",
+    /// Calls that were not made because their quota is used up, for the day, the month or the minute.
+    QuotaRefused => "wxhook_quota_refused_total",
+    /// Times that the platform said that a quota is used up (45009, 48006).
+    QuotasUsedUp => "wxhook_quota_used_up_total",
+    /// Times that the platform said that the calls of a minute are used up (45011).
+    QuotaMinutesFull => "wxhook_quota_minutes_full_total",
+    /// Times that the platform's counts were cleared through this process.
+    QuotaClears => "wxhook_quota_clears_total",
+    /// Steps that the store of counts did not do.
+    QuotaStoreFailures => "wxhook_quota_store_failures_total",
 }
 
 /// One process's counters.
@@ -67,5 +77,51 @@ impl Counters {
     /// The value now.
     pub fn value(&self, counter: Counter) -> u64 {
         self.0[counter as usize].load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! gauges {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+        /// A thing that goes up and down, as it was when it was last looked at.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Gauge { $($(#[$doc])* $variant,)* }
+
+        impl Gauge {
+            /// Every gauge, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name under which it is published.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+gauges! {
+    /// Pushes that wait for their next try.
+    PushesRetrying => "wxhook_pushes_retrying",
+    /// Dead pushes that are kept.
+    PushesDeadKept => "wxhook_pushes_dead_kept",
+    /// Malformed pushes that are kept.
+    PushesMalformedKept => "wxhook_pushes_malformed_kept",
+    /// Reply parts that are kept and whose fate is not known.
+    PartsUnknownKept => "wxhook_parts_unknown_kept",
+}
+
+/// One process's gauges.
+#[derive(Debug, Default)]
+pub struct Gauges([AtomicU64; Gauge::ALL.len()]);
+
+impl Gauges {
+    /// Notes what was seen.
+    pub fn set(&self, gauge: Gauge, value: u64) {
+        self.0[gauge as usize].store(value, Ordering::Relaxed);
+    }
+
+    /// What was seen last.
+    pub fn value(&self, gauge: Gauge) -> u64 {
+        self.0[gauge as usize].load(Ordering::Relaxed)
     }
 }

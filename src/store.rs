@@ -17,9 +17,13 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
 use crate::secret::VerifyTicket;
 
+#[cfg(any(feature = "redis", feature = "mysql"))]
+pub mod address;
 pub mod copies;
+pub mod counters;
 pub mod embedded;
 pub mod memory;
+pub mod memory_counters;
 pub mod memory_tokens;
 #[cfg(feature = "mysql")]
 pub mod mysql;
@@ -59,16 +63,19 @@ pub enum PushState {
     Dead,
     /// Authentic but unreadable; never handled; stays until an operator deals with it.
     Malformed,
+    /// It was dead or malformed, and put away: by an operator, or because too many stood there.
+    Discarded,
 }
 
 impl PushState {
     /// Every state, in the order of a push's life.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Pending,
         Self::Retry,
         Self::Done,
         Self::Dead,
         Self::Malformed,
+        Self::Discarded,
     ];
 
     /// The word used everywhere: commands, logs, JSON.
@@ -79,6 +86,7 @@ impl PushState {
             Self::Done => "done",
             Self::Dead => "dead",
             Self::Malformed => "malformed",
+            Self::Discarded => "discarded",
         }
     }
 
@@ -257,6 +265,8 @@ pub struct Attempt {
     pub ended: Ended,
     /// What the handler said, when it failed.
     pub error: Option<String>,
+    /// Whether its user's newer pushes did not wait for it, so that they may have been handled before.
+    pub out_of_order: bool,
 }
 
 /// Where a push goes after an attempt.
@@ -343,6 +353,8 @@ pub struct Part {
     pub to: OpenId,
     /// The exact body of the call.
     pub message: Bytes,
+    /// Whether it is sent again when its answer was not seen: its route prefers twice to never.
+    pub at_least_once: bool,
     /// Where it stands.
     pub state: PartState,
     /// The platform's code, once it answered.
@@ -476,6 +488,32 @@ pub struct Story {
     pub attempts: Vec<(u32, Attempt)>,
     /// Its reply parts, in order, of all runs.
     pub parts: Vec<Part>,
+    /// How its second and later runs came about, in order.
+    pub replays: Vec<Replay>,
+}
+
+/// The beginning of a second or later run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replay {
+    /// The run that it began.
+    pub run: u32,
+    /// When.
+    pub at: Timestamp,
+    /// Where the push stood before. From *done* it was forced: its replies are sent again.
+    pub was: PushState,
+}
+
+/// How much stands aside until somebody deals with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Aside {
+    /// Pushes that wait for their next try.
+    pub retry: u64,
+    /// Pushes that were given up.
+    pub dead: u64,
+    /// Authentic pushes that could not be read.
+    pub malformed: u64,
+    /// Reply parts whose fate is not known.
+    pub unknown_parts: u64,
 }
 
 /// Whether the store can take pushes.
@@ -532,13 +570,19 @@ impl StoreError {
 
     fn not_replayable(push: PushId) -> Self {
         Self::conflict(format_args!(
-            "push {push} is neither dead nor done, so it cannot be handled again"
+            "push {push} is neither dead, discarded nor done, so it cannot be handled again"
         ))
     }
 
     fn not_rereadable(push: PushId) -> Self {
         Self::conflict(format_args!(
             "push {push} is not malformed, or cannot be read still"
+        ))
+    }
+
+    fn not_discardable(push: PushId) -> Self {
+        Self::conflict(format_args!(
+            "push {push} is neither dead, malformed nor done, so it cannot be discarded"
         ))
     }
 
@@ -627,9 +671,16 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     /// Records what became of a part. Rides in the next batch.
     fn record(&self, verdict: PartVerdict) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// Handles a *dead* or *done* push again: *pending*, run + 1, ordinals anew. Synced. Whoever reads
-    /// [`Inbox::pending`] by a cursor has passed it long ago, and must be told.
-    fn replay(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
+    /// Handles a *dead*, *discarded* or *done* push again: *pending*, run + 1, ordinals anew. Synced.
+    /// Whoever reads [`Inbox::pending`] by a cursor has passed it long ago, and must be told.
+    fn replay(&self, push: PushId, at: Timestamp) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Puts a *dead* or *malformed* push away, or a *done* one about which something is unknown:
+    /// *discarded*. From now on it may be forgotten like one that was handled. Synced.
+    fn discard(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Counts what stands aside.
+    fn aside(&self) -> BoxFuture<'_, Result<Aside, StoreError>>;
 
     /// Handles a *malformed* push that can be read now, after an upgrade: *pending*, of this kind and
     /// in this user's order. Synced.
@@ -638,6 +689,7 @@ pub trait Inbox: Send + Sync + fmt::Debug {
         push: PushId,
         kind: Kind,
         user: OpenId,
+        at: Timestamp,
     ) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// The newest ticket of a component.
@@ -646,7 +698,8 @@ pub trait Inbox: Send + Sync + fmt::Debug {
         component: AppId,
     ) -> BoxFuture<'_, Result<Option<ComponentTicket>, StoreError>>;
 
-    /// Lists pushes, oldest first.
+    /// Lists pushes, oldest first. Without a limit the answer holds all of them in memory: for tests,
+    /// and for who narrows it.
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<StoredPush>, StoreError>>;
 
     /// Everything kept about one push.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{Exit, Outward, Signals, StartError, engine_runtime, system};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, Handed, StoreKind};
 use crate::http::admin::Admin;
 use crate::http::server::{AdminListener, RunningAdmin};
 use crate::metric::Counters;
@@ -27,14 +27,14 @@ pub struct TokenServer {
 }
 
 impl TokenServer {
-    /// Starts it. Must not be called within a tokio runtime.
+    /// Starts it, on a listener that was handed over or one of its own. Must not be called within a tokio runtime.
     ///
     /// # Errors
     /// [`StartError`] says what did not start.
-    pub fn start(config: &Config) -> Result<Self, StartError> {
+    pub fn start(config: &Config, handed: Handed) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let counters = Arc::new(Counters::default());
-        let listener = AdminListener::bind(&config.http)?;
+        let listener = AdminListener::bind(&config.http, handed.admin)?;
         let admin_address = listener
             .address()
             .map_err(system("reading a listener's address"))?;

@@ -8,12 +8,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::output::{Failure, line, local_time};
 use super::record::{stored_json, story_json};
 use super::replay::{self, ReplayArgs};
+use super::timeline::print_story;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::{Config, StoreKind};
 use crate::id::{OpenId, PushId};
 use crate::protocol::push::{Kind, Push};
 use crate::store::embedded::View;
-use crate::store::{Filter, PushState, StoredPush, Story};
+use crate::store::{Filter, PushState, StoredPush};
 
 /// Look at the pushes that were received.
 #[derive(Debug, Subcommand)]
@@ -66,6 +67,7 @@ pub(super) enum StateName {
     Done,
     Dead,
     Malformed,
+    Discarded,
 }
 
 impl StateName {
@@ -76,6 +78,7 @@ impl StateName {
             Self::Done => PushState::Done,
             Self::Dead => PushState::Dead,
             Self::Malformed => PushState::Malformed,
+            Self::Discarded => PushState::Discarded,
         }
     }
 }
@@ -115,7 +118,7 @@ pub(super) fn open_view(config: &Config) -> Result<View, Failure> {
     View::open(&config.store.data_dir).map_err(Failure::failed)
 }
 
-fn ago(duration: std::time::Duration) -> Timestamp {
+pub(super) fn ago(duration: std::time::Duration) -> Timestamp {
     let back = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_milliseconds(
         SystemClock::start()
@@ -143,7 +146,7 @@ pub(super) fn print_list(view: &View, filter: &Filter, json: bool) -> Result<(),
 }
 
 /// Pushes read at once.
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 
 fn print_push(push: &StoredPush, json: bool) -> Result<(), Failure> {
     if json {
@@ -190,7 +193,7 @@ fn shorten(text: &str) -> String {
     }
 }
 
-fn show(view: &View, args: &ShowArgs) -> Result<(), Failure> {
+pub(super) fn show(view: &View, args: &ShowArgs) -> Result<(), Failure> {
     let story = view
         .story(PushId(args.id))
         .map_err(Failure::failed)?
@@ -203,53 +206,6 @@ fn show(view: &View, args: &ShowArgs) -> Result<(), Failure> {
     if args.json {
         line(story_json(&story))
     } else {
-        print_story(&story)
+        print_story(&story, &summary(&story.push))
     }
-}
-
-fn print_story(story: &Story) -> Result<(), Failure> {
-    let push = &story.push;
-    line(format_args!("push      {}", push.id))?;
-    line(format_args!("account   {}", push.account))?;
-    line(format_args!("user      {}", push.user))?;
-    line(format_args!("says      {}", summary(push)))?;
-    line(format_args!(
-        "state     {}{}",
-        push.state.name(),
-        because(push.reason.as_deref())
-    ))?;
-    line(format_args!(
-        "received  {}, verified: {}",
-        local_time(push.received_at),
-        push.verified
-    ))?;
-    line(format_args!("repeats   {}", push.repeats))?;
-    for (run, attempt) in &story.attempts {
-        let lasted = attempt.ended_at.since(attempt.started_at).as_millis();
-        line(format_args!(
-            "attempt   {} run {run} no. {}: {} {} after {lasted} ms{}",
-            local_time(attempt.started_at),
-            attempt.number,
-            attempt.route,
-            attempt.ended.name(),
-            because(attempt.error.as_deref())
-        ))?;
-    }
-    for part in &story.parts {
-        line(format_args!(
-            "reply     {} run {} part {}: {}{} {}",
-            local_time(part.changed_at),
-            part.key.run,
-            part.key.ordinal + 1,
-            part.state.name(),
-            because(part.detail.as_deref()),
-            String::from_utf8_lossy(&part.message)
-        ))?;
-    }
-    line("document:")?;
-    line(String::from_utf8_lossy(&push.body))
-}
-
-fn because(reason: Option<&str>) -> String {
-    reason.map_or_else(String::new, |reason| format!(" ({reason})"))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::id::AppId;
 use crate::protocol::push::{DedupeKey, Fields, Kind, Push};
-use crate::store::{Attempt, Part, PushState, StoredPush, Story};
+use crate::store::{Attempt, Part, PushState, Replay, StoredPush, Story};
 
 /// What the store knows about a push, or nothing for one that was only decoded.
 pub(super) struct Facts<'a> {
@@ -70,6 +70,7 @@ pub(super) fn story_json(story: &Story) -> Value {
         .map(crate::clock::Timestamp::milliseconds)
         .into();
     object["attempts"] = story.attempts.iter().map(attempt_json).collect();
+    object["replays"] = story.replays.iter().map(replay_json).collect();
     object["parts"] = story.parts.iter().map(part_json).collect();
     if push.kind == Kind::Malformed {
         object["body"] = String::from_utf8_lossy(&push.body).into();
@@ -86,6 +87,16 @@ fn attempt_json((run, attempt): &(u32, Attempt)) -> Value {
         "route": attempt.route,
         "ended": attempt.ended.name(),
         "error": attempt.error,
+        "out_of_order": attempt.out_of_order,
+    })
+}
+
+fn replay_json(replay: &Replay) -> Value {
+    json!({
+        "run": replay.run,
+        "at": replay.at.milliseconds(),
+        "was": replay.was.name(),
+        "forced": replay.was == PushState::Done,
     })
 }
 
@@ -94,6 +105,7 @@ fn part_json(part: &Part) -> Value {
         "run": part.key.run,
         "ordinal": part.key.ordinal,
         "state": part.state.name(),
+        "at_least_once": part.at_least_once,
         "to": part.to.as_str(),
         "message": serde_json::from_slice::<Value>(&part.message)
             .unwrap_or_else(|_| String::from_utf8_lossy(&part.message).into()),

@@ -46,12 +46,12 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> Result<(), Failure> {
 fn replay_here(args: &ReplayArgs, config: &Config) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let store: Arc<dyn Inbox> =
-        Embedded::open(config.store.clone(), clock).map_err(Failure::failed)?;
+        Embedded::open(config.store.clone(), Arc::clone(&clock)).map_err(Failure::failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(Failure::failed)?;
     let replayed = runtime.block_on(async {
-        let replayed = Replays::detached(Arc::clone(&store))
+        let replayed = Replays::detached(Arc::clone(&store), clock)
             .replay(PushId(args.id), args.force)
             .await;
         store.close().await;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::output::Failure;
 use crate::app;
+use crate::config::Handed;
 use crate::dispatch::Router;
 
 /// What the server does.
@@ -33,12 +34,21 @@ where
     S: Clone + Send + Sync + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let config = super::load(config)?;
+    // Before anything starts a thread.
+    let handed = Handed::take().map_err(|faults| Failure::wrong(&faults))?;
     if args.role == Role::Token {
+        let config = super::load_for_tokens(config)?;
+        if config.accounts.is_empty() {
+            return Err(Failure::wrong(
+                "no account is configured; set WECHAT_APP_ID and WECHAT_APP_SECRET, or \
+                 [accounts.default] in a file",
+            ));
+        }
         app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
-        let server = app::TokenServer::start(&config).map_err(Failure::failed)?;
+        let server = app::TokenServer::start(&config, handed).map_err(Failure::failed)?;
         return Ok(server.run().map_err(Failure::failed)?.code());
     }
+    let config = super::load(config)?;
     let router = routes();
     router.check().map_err(Failure::wrong)?;
     app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
@@ -47,6 +57,6 @@ where
         Failure::failed(format!("the handlers' state could not be opened: {error}"))
     })?;
     let routes = router.with_state(state).map_err(Failure::wrong)?;
-    let server = app::Server::start(config, routes).map_err(Failure::failed)?;
+    let server = app::Server::start_on(config, routes, handed).map_err(Failure::failed)?;
     Ok(server.run().map_err(Failure::failed)?.code())
 }

@@ -12,7 +12,8 @@ use tokio::time::{Instant, Sleep};
 use crate::clock::Clock;
 use crate::dispatch::Settings;
 use crate::dispatch::attempt::Finished;
-use crate::dispatch::machine::{Event, Machine, Spoken};
+use crate::dispatch::ending::Spoken;
+use crate::dispatch::machine::{Event, Machine};
 use crate::dispatch::outbox::Courier;
 use crate::dispatch::replay::Replays;
 use crate::dispatch::router::Routes;
@@ -101,7 +102,8 @@ impl Engine {
 
     /// The way to have pushes handled again while the engine runs.
     pub fn replays(&self) -> Replays {
-        Replays::new(Arc::clone(&self.parts.inbox), self.replays.0.clone())
+        let (inbox, clock) = (&self.parts.inbox, &self.parts.clock);
+        Replays::new(Arc::clone(inbox), self.replays.0.clone(), Arc::clone(clock))
     }
 
     /// Runs until `stop` becomes true or its sender is gone, then waits for what is under way, at

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::dispatch::machine::{Event, Machine};
 use crate::id::PushId;
-use crate::store::{LaneKey, Page, Part, PushState, StoreError, StoredPush, Story};
+use crate::store::{LaneKey, Page, Part, PushState, StoreError, StoredPush};
 
 /// Pushes of one page of the cursor.
 const PAGE: usize = 256;
@@ -31,6 +31,8 @@ pub(crate) struct Intake {
     woken: bool,
     /// Pushes to be handled again, to be fetched once the cursor stands still.
     replays: Vec<PushId>,
+    /// Whether such pushes are being fetched.
+    replaying: bool,
     /// Retried pushes in memory, or whose last settlement is not stored yet: the store may still call them due.
     engaged: HashSet<PushId>,
     /// Those that leave when the look under way is over: it may have seen them as they were.
@@ -48,6 +50,7 @@ impl Intake {
             reading: false,
             woken: false,
             replays: Vec::new(),
+            replaying: false,
             engaged: HashSet::new(),
             leaving: Vec::new(),
             looking: false,
@@ -106,9 +109,7 @@ impl Machine {
         if self.intake.reading {
             return;
         }
-        for id in std::mem::take(&mut self.intake.replays) {
-            self.fetch_replayed(id);
-        }
+        self.fetch_replayed();
         let limit = self.lanes.room().min(PAGE);
         if self.intake.caught_up || limit < SMALLEST_PAGE.min(self.lanes.most_room().div_ceil(2)) {
             return;
@@ -202,21 +203,45 @@ impl Machine {
         self.set_alarm(at);
     }
 
-    /// Above the cursor, it will be read anyway.
-    fn fetch_replayed(&mut self, id: PushId) {
-        if id > self.intake.cursor {
+    /// Fetches what is to be handled again, a few at a time and in the order of acceptance. What is above
+    /// the cursor will be read anyway.
+    fn fetch_replayed(&mut self) {
+        let intake = &mut self.intake;
+        if intake.replaying || intake.replays.is_empty() {
             return;
         }
+        let mut ids = std::mem::take(&mut intake.replays);
+        ids.retain(|id| *id <= intake.cursor);
+        ids.sort_unstable();
+        ids.dedup();
+        intake.replaying = true;
         let inbox = Arc::clone(&self.parts.inbox);
-        self.wait_for(async move { Event::Replayed(inbox.story(id).await) });
+        self.wait_for(async move {
+            let mut pushes = Vec::new();
+            for id in ids {
+                match inbox.story(id).await {
+                    Ok(Some(story)) if story.push.state == PushState::Pending => {
+                        pushes.push(story.push);
+                    }
+                    // It is handled, or gone, meanwhile.
+                    Ok(_) => {}
+                    Err(error) => return Event::Replayed(Err(error)),
+                }
+            }
+            Event::Replayed(Ok(pushes))
+        });
     }
 
-    pub(crate) fn replay_came(&mut self, story: Option<Story>) {
-        let pending = story.filter(|story| story.push.state == PushState::Pending);
-        if let Some(story) = pending
-            && let Some((lane, id)) = self.lanes.offer(story.push)
-        {
-            self.put_aside(lane, vec![id]);
+    pub(crate) fn replays_came(&mut self, pushes: Vec<StoredPush>) {
+        self.intake.replaying = false;
+        let mut aside: HashMap<LaneKey, Vec<PushId>> = HashMap::new();
+        for push in pushes {
+            if let Some((lane, id)) = self.lanes.offer(push) {
+                aside.entry(lane).or_default().push(id);
+            }
+        }
+        for (lane, ids) in aside {
+            self.put_aside(lane, ids);
         }
     }
 

@@ -1,7 +1,7 @@
 //! An attempt under way: what it has said so far, and the extractor that says more.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(crate) struct Live {
     /// When the handlers' threads took it up, in milliseconds + 1 of the monotonic clock; 0 before.
     begun: AtomicU64,
     route: OnceLock<Arc<str>>,
+    /// Whether the route wants a message sent again whose answer was not seen.
+    at_least_once: AtomicBool,
     /// What earlier attempts of this run have said.
     recorded: Vec<Part>,
     said: Mutex<Said>,
@@ -58,6 +60,7 @@ impl Live {
             to: push.user.clone(),
             begun: AtomicU64::new(0),
             route: OnceLock::new(),
+            at_least_once: AtomicBool::new(false),
             recorded,
             said: Mutex::new(said),
             turn: OnceLock::new(),
@@ -93,8 +96,9 @@ impl Live {
         Some(Duration::from_millis(milliseconds))
     }
 
-    /// Notes the route that won.
-    pub(crate) fn routed(&self, name: impl Into<Arc<str>>) {
+    /// Notes the route that won, and whether its messages are sent again when an answer was not seen.
+    pub(crate) fn routed(&self, name: impl Into<Arc<str>>, at_least_once: bool) {
+        self.at_least_once.store(at_least_once, Ordering::Release);
         self.route.get_or_init(|| name.into());
     }
 
@@ -162,6 +166,7 @@ impl Live {
             account: self.account.clone(),
             to: self.to.clone(),
             message,
+            at_least_once: self.at_least_once.load(Ordering::Acquire),
             state,
             error_code: None,
             rid: None,
@@ -200,8 +205,9 @@ impl fmt::Debug for Live {
 ///
 /// Messages go one after another, in the order of the calls. They are numbered: when the process
 /// dies and the push runs again, the k-th `send` is not sent again but gets the recorded result.
-/// After a first `send` a failing handler is **not** tried again: the second answer must not go on
-/// where the first one stopped.
+/// After a first `send` a failing handler is **not** tried again, unless its route is
+/// [`resumable`](crate::dispatch::Router::resumable): the second answer must not go on where the
+/// first one stopped.
 #[derive(Debug, Clone)]
 pub struct Reply {
     live: Arc<Live>,

@@ -175,7 +175,8 @@ impl Outbox {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    /// Hands a part that is *sending* over, with pauses as long as it surely was not sent. During a pause
+    /// Hands a part that is *sending* over, with pauses as long as it surely was not sent, or may not have
+    /// been and twice is better than never. During a pause
     /// it is *waiting*: if the process ends then, the next one sends it.
     async fn hand_over(
         &self,
@@ -188,7 +189,12 @@ impl Outbox {
         loop {
             let delivery = self.attempt(part).await;
             let waited = self.clock.monotonic().saturating_sub(began);
-            if !matches!(delivery, Delivery::NotSent { .. }) || waited + pause > self.patience {
+            let again = match delivery {
+                Delivery::NotSent { .. } => true,
+                Delivery::Unknown { .. } => part.at_least_once,
+                _ => false,
+            };
+            if !again || waited + pause > self.patience {
                 return Ok(self.judge(part, delivery));
             }
             let put_back = self.inbox.record(PartVerdict {

@@ -1,19 +1,21 @@
-//! Having a push handled again.
+//! What an operator does about a push: has it handled again, or puts it away.
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::id::PushId;
-use crate::protocol::push::Head;
+use crate::protocol::push::{Head, Kind};
 use crate::store::{Inbox, PushState, StoreError, StoredPush};
 
-/// Has pushes handled again. The cursor of a running engine never goes back, so it must be told:
+/// Has pushes handled again, or puts them away. The cursor of a running engine never goes back, so it must be told:
 /// get this from [`Engine::replays`](crate::dispatch::Engine::replays).
 #[derive(Debug, Clone)]
 pub struct Replays {
     inbox: Arc<dyn Inbox>,
     engine: mpsc::Sender<PushId>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Why a push is not handled again. It is then as it was.
@@ -40,17 +42,26 @@ pub enum ReplayError {
 }
 
 impl Replays {
-    pub(crate) fn new(inbox: Arc<dyn Inbox>, engine: mpsc::Sender<PushId>) -> Self {
-        Self { inbox, engine }
+    pub(crate) fn new(
+        inbox: Arc<dyn Inbox>,
+        engine: mpsc::Sender<PushId>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            inbox,
+            engine,
+            clock,
+        }
     }
 
     /// For a store that no engine runs on: the next one finds what is replayed.
-    pub fn detached(inbox: Arc<dyn Inbox>) -> Self {
-        Self::new(inbox, mpsc::channel(1).0)
+    pub fn detached(inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>) -> Self {
+        Self::new(inbox, mpsc::channel(1).0, clock)
     }
 
-    /// Makes a *dead* push *pending* again, or a *malformed* one that can be read now, or with `force`
-    /// a *done* one, and tells the engine. Its run is one more, and its replies are numbered anew.
+    /// Makes a *dead* or *discarded* push *pending* again, or a *malformed* one that can be read now, or
+    /// with `force` a *done* one, and tells the engine. Its run is one more, and its replies are numbered
+    /// anew.
     ///
     /// # Errors
     /// [`ReplayError`] says why not.
@@ -58,13 +69,28 @@ impl Replays {
         let story = self.inbox.story(push).await?;
         let stored = story.ok_or(ReplayError::Missing(push))?.push;
         match stored.state {
-            PushState::Malformed => self.reread(&stored).await?,
+            PushState::Malformed | PushState::Discarded if stored.kind == Kind::Malformed => {
+                self.reread(&stored).await?;
+            }
             PushState::Done if !force => return Err(ReplayError::Handled(push)),
-            _ => self.inbox.replay(push).await?,
+            _ => self.inbox.replay(push, self.clock.now()).await?,
         }
         // An engine that has stopped finds it at the next start.
         let _ = self.engine.send(push).await;
         Ok(())
+    }
+
+    /// Puts a *dead* or *malformed* push away, or a *done* one whose reply is unknown.
+    ///
+    /// # Errors
+    /// [`ReplayError::Missing`] and [`ReplayError::Store`].
+    pub async fn discard(&self, push: PushId) -> Result<(), ReplayError> {
+        match self.inbox.discard(push).await {
+            Err(StoreError::Conflict(_)) if self.inbox.story(push).await?.is_none() => {
+                Err(ReplayError::Missing(push))
+            }
+            discarded => Ok(discarded?),
+        }
     }
 
     async fn reread(&self, stored: &StoredPush) -> Result<(), ReplayError> {
@@ -72,7 +98,10 @@ impl Replays {
         let head = Head::read(&stored.account, &stored.body);
         match head.malformed {
             Some(reason) => Err(ReplayError::Unreadable { push, reason }),
-            None => Ok(self.inbox.reread(push, head.kind, head.user).await?),
+            None => {
+                let now = self.clock.now();
+                Ok(self.inbox.reread(push, head.kind, head.user, now).await?)
+            }
         }
     }
 }

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::dispatch::attempt::{Attempts, ScheduleError};
 use crate::dispatch::extract::{Context, Rejection};
 use crate::dispatch::handler::{Called, Handler};
 use crate::protocol::push::{Click, Push, PushType, Typed};
 
 mod check;
+mod policy;
 #[cfg(test)]
 mod tests;
 
 pub use check::{RouteError, RouteErrors};
+pub(crate) use policy::Policy;
 
 /// A regular expression that a text message must match. Named groups become
 /// [`Captures`](crate::dispatch::Captures).
@@ -65,7 +66,6 @@ impl From<Pattern> for TextRule {
 /// what is left. A push that no route takes is done without an answer.
 pub struct Router<S> {
     entries: Vec<Entry<S>>,
-    attempts: Option<Attempts>,
     faults: Vec<RouteError>,
 }
 
@@ -78,6 +78,7 @@ struct Entry<S> {
     rule: Rule,
     at: &'static Location<'static>,
     start: Start<S>,
+    policy: Policy,
 }
 
 #[derive(Debug)]
@@ -116,7 +117,6 @@ impl<S> Router<S> {
     pub fn new() -> Self {
         Self {
             entries: Vec::new(),
-            attempts: None,
             faults: Vec::new(),
         }
     }
@@ -165,21 +165,6 @@ impl<S> Router<S> {
         self.route(Rule::Fallback, handler)
     }
 
-    /// When failed pushes of these routes are tried again: `.layer(Attempts::after(["2s", "1m"]))`.
-    /// A schedule that cannot be read is reported at start, with the routes.
-    #[must_use]
-    #[track_caller]
-    pub fn layer(mut self, attempts: Result<Attempts, ScheduleError>) -> Self {
-        match attempts {
-            Ok(attempts) => self.attempts = Some(attempts),
-            Err(source) => self.faults.push(RouteError::Schedule {
-                at: Location::caller(),
-                source,
-            }),
-        }
-        self
-    }
-
     /// Checks every route without a state.
     ///
     /// # Errors
@@ -204,12 +189,12 @@ impl<S> Router<S> {
                 name: entry.rule.name().into(),
                 takes_any_kind: matches!(entry.rule, Rule::Unknown | Rule::Fallback),
                 start: Box::new(move |context| (entry.start)(context, &state)),
+                policy: entry.policy,
             }
         });
         Ok(Routes(Arc::new(Table {
             routes: bound.collect(),
             plan,
-            attempts: self.attempts,
         })))
     }
 
@@ -219,6 +204,7 @@ impl<S> Router<S> {
             rule,
             at: Location::caller(),
             start: Box::new(move |context, state| handler.start(context, state)),
+            policy: Policy::default(),
         });
         self
     }
@@ -286,7 +272,6 @@ pub struct Routes(Arc<Table>);
 struct Table {
     routes: Vec<Route>,
     plan: Plan,
-    attempts: Option<Attempts>,
 }
 
 /// One route, whatever its state.
@@ -294,9 +279,14 @@ pub(crate) struct Route {
     name: Arc<str>,
     takes_any_kind: bool,
     start: BoundStart,
+    policy: Policy,
 }
 
 impl Route {
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     pub(crate) fn name(&self) -> Arc<str> {
         Arc::clone(&self.name)
     }
@@ -325,9 +315,10 @@ impl Routes {
         Some(Matched { route, captures })
     }
 
-    /// The routes' own schedule.
-    pub(crate) fn attempts(&self) -> Option<&Attempts> {
-        self.0.attempts.as_ref()
+    /// What the route of this name asks for.
+    pub(crate) fn policy(&self, name: &str) -> Option<&Policy> {
+        let route = self.0.routes.iter().find(|route| &*route.name == name);
+        route.map(Route::policy)
     }
 
     /// The name of the route that wins, as attempts record it: `text "帮助"`, `click ORDER`,

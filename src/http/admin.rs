@@ -10,15 +10,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::client::{Caller, Client, Keyring};
-use super::token::refused;
+use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
-use crate::dispatch::{ReplayError, Replays};
-use crate::id::PushId;
-use crate::metric::{Counter, Counters};
+use crate::dispatch::Replays;
+use crate::metric::{Counter, Counters, Gauge, Gauges};
 use crate::secret::AdminKey;
-use crate::store::{Health, Inbox, StoreError};
+use crate::store::{Health, Inbox};
 use crate::token::central::Central;
 
 /// What the admin listener is made of.
@@ -47,8 +46,10 @@ pub struct AdminParts {
 pub struct Pushes {
     /// Whose health it tells.
     pub inbox: Arc<dyn Inbox>,
-    /// How pushes are handled again.
+    /// How pushes are handled again, and put away.
     pub replays: Replays,
+    /// What stands aside.
+    pub gauges: Arc<Gauges>,
 }
 
 /// Answers operators and probes.
@@ -119,37 +120,14 @@ impl Admin {
             }
             (true, ["jssdk", account]) => self.jssdk(account, request.query_string(), caller).await,
             _ if !matches!(caller, Caller::Admin) => refused("this needs the admin key"),
+            (_, ["quota", rest @ ..]) => self.quota(request.method().as_str(), rest, body).await,
             (true, ["counters"]) => HttpResponse::Ok().json(self.counted()),
-            (false, ["inbox", id, "replay"]) if request.method() == Method::POST => {
-                self.replay(id, request.query_string() == "force=true")
-                    .await
+            (false, ["inbox", rest @ ..]) if request.method() == Method::POST => {
+                self.operate(rest, request.query_string(), body).await
             }
             (false, _) => only_get(),
             _ => HttpResponse::NotFound().finish(),
         }
-    }
-
-    /// Has a push handled again; the body says why not.
-    async fn replay(&self, id: &str, force: bool) -> HttpResponse {
-        let Ok(id) = id.parse() else {
-            return HttpResponse::NotFound().body("an id is a number\n");
-        };
-        let Some(pushes) = &self.parts.pushes else {
-            return HttpResponse::NotFound().body("this server keeps tokens, and no pushes\n");
-        };
-        let replayed = pushes.replays.replay(PushId(id), force).await;
-        let Err(error) = replayed else {
-            tracing::info!(push_id = id, force, "An operator has a push handled again.");
-            return HttpResponse::Ok().body("pending\n");
-        };
-        let mut refused = match &error {
-            ReplayError::Missing(_) => HttpResponse::NotFound(),
-            ReplayError::Store(StoreError::Conflict(_))
-            | ReplayError::Handled(_)
-            | ReplayError::Unreadable { .. } => HttpResponse::Conflict(),
-            _ => HttpResponse::ServiceUnavailable(),
-        };
-        refused.body(format!("{error}\n"))
     }
 
     fn ready(&self) -> HttpResponse {
@@ -163,8 +141,19 @@ impl Admin {
             Health::Closed => Some("the store is closed".to_owned()),
         };
         let durability = pushes.map(|pushes| pushes.inbox.durability());
-        let body =
-            json!({ "ready": obstacle.is_none(), "obstacle": obstacle, "durability": durability });
+        let central = &self.parts.central;
+        let tokens: Vec<Value> = central.at_hand().iter().map(at_a_glance).collect();
+        let mut body = json!({
+            "ready": obstacle.is_none(),
+            "obstacle": obstacle,
+            "durability": durability,
+            "tokens": tokens,
+            "clock_skew_seconds": central.clock_skew(),
+            "quotas_used_up": self.used_up(),
+        });
+        if let Some(pushes) = pushes {
+            body["aside"] = gauged(&pushes.gauges).into();
+        }
         match obstacle {
             None => HttpResponse::Ok().json(body),
             Some(_) => HttpResponse::ServiceUnavailable().json(body),
@@ -178,7 +167,11 @@ impl Admin {
                 Value::from(self.parts.counters.value(*counter)),
             )
         };
-        Value::Object(Counter::ALL.iter().map(entry).collect::<Map<_, _>>())
+        let mut counted: Map<_, _> = Counter::ALL.iter().map(entry).collect();
+        if let Some(pushes) = &self.parts.pushes {
+            counted.extend(gauged(&pushes.gauges));
+        }
+        Value::Object(counted)
     }
 
     /// The key must be right, and the Host must be an address: a web page that an operator visits can
@@ -197,6 +190,11 @@ impl Admin {
         let claimed = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         self.keys.caller(claimed.filter(|_| addressed)?)
     }
+}
+
+fn gauged(gauges: &Gauges) -> Map<String, Value> {
+    let entry = |gauge: &Gauge| (gauge.name().to_owned(), gauges.value(*gauge).into());
+    Gauge::ALL.iter().map(entry).collect()
 }
 
 fn only_get() -> HttpResponse {

@@ -3,11 +3,13 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::http::ConnectionType;
 use actix_web::{App, HttpRequest, HttpServer, rt, web};
 
 use super::Settings;
@@ -50,16 +52,21 @@ impl Listeners {
     /// # Errors
     /// [`ListenError::Bind`] names the setting and the address.
     pub fn bind(settings: &Settings) -> Result<Self, ListenError> {
-        let bind = |key, address: SocketAddr| {
-            TcpListener::bind(address).map_err(|source| ListenError::Bind {
-                key,
-                address,
-                source,
-            })
-        };
+        Self::bind_rest(settings, None, None)
+    }
+
+    /// The same, with listeners that are open already in the place of their addresses.
+    ///
+    /// # Errors
+    /// As [`Listeners::bind`].
+    pub fn bind_rest(
+        settings: &Settings,
+        public: Option<TcpListener>,
+        admin: Option<TcpListener>,
+    ) -> Result<Self, ListenError> {
         Ok(Self {
-            webhook: bind("server.listen", settings.listen)?,
-            admin: bind("admin.listen", settings.admin_listen)?,
+            webhook: listener(public, "server.listen", settings.listen)?,
+            admin: listener(admin, "admin.listen", settings.admin_listen)?,
         })
     }
 
@@ -81,10 +88,31 @@ impl Listeners {
         webhook: Arc<Webhook>,
         admin: Arc<Admin>,
     ) -> Result<Running, ListenError> {
-        let public = serve_webhook(self.webhook, settings, webhook)?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let public = serve_webhook(self.webhook, settings, webhook, Arc::clone(&stopping))?;
         let admin = serve_admin(self.admin, admin)?;
-        Ok(Running { public, admin })
+        Ok(Running {
+            public,
+            admin,
+            stopping,
+        })
     }
+}
+
+/// The open one, or a new one.
+fn listener(
+    open: Option<TcpListener>,
+    key: &'static str,
+    address: SocketAddr,
+) -> Result<TcpListener, ListenError> {
+    if let Some(open) = open {
+        return Ok(open);
+    }
+    TcpListener::bind(address).map_err(|source| ListenError::Bind {
+        key,
+        address,
+        source,
+    })
 }
 
 /// The admin listener alone, bound but not yet served: of a server that only keeps tokens.
@@ -92,18 +120,12 @@ impl Listeners {
 pub struct AdminListener(TcpListener);
 
 impl AdminListener {
-    /// Binds the address.
+    /// Takes the open one, or binds the address.
     ///
     /// # Errors
     /// [`ListenError::Bind`] names the setting and the address.
-    pub fn bind(settings: &Settings) -> Result<Self, ListenError> {
-        let (key, address) = ("admin.listen", settings.admin_listen);
-        let bound = TcpListener::bind(address);
-        bound.map(Self).map_err(|source| ListenError::Bind {
-            key,
-            address,
-            source,
-        })
+    pub fn bind(settings: &Settings, open: Option<TcpListener>) -> Result<Self, ListenError> {
+        listener(open, "admin.listen", settings.admin_listen).map(Self)
     }
 
     /// The address.
@@ -139,11 +161,22 @@ impl RunningAdmin {
 pub struct Running {
     public: Served,
     admin: Served,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Running {
+    /// A stop has begun: every answer from now on ends its connection, so that a proxy's idle ones are
+    /// not cut off in the end while it sends on them.
+    pub fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
     /// Stops accepting on the public listener, answers what is in hand, closes.
     pub async fn stop_public(&mut self) {
+        self.stopping();
+        // What was accepted and has not reached its worker yet would be dropped by a stop.
+        self.public.handle.pause().await;
+        tokio::time::sleep(HAND_OVER).await;
         self.public.stop().await;
     }
 
@@ -174,6 +207,8 @@ impl Served {
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// After a stop, requests in hand have so long.
 const SHUTDOWN_SECONDS: u64 = 6;
+/// Accepted connections have reached their workers after so long.
+const HAND_OVER: Duration = Duration::from_millis(200);
 /// An idle connection is kept so long: longer than the pauses between a user's messages matter.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
@@ -181,6 +216,7 @@ fn serve_webhook(
     listener: TcpListener,
     settings: &Settings,
     webhook: Arc<Webhook>,
+    stopping: Arc<AtomicBool>,
 ) -> Result<Served, ListenError> {
     let workers = match settings.workers {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
@@ -191,10 +227,17 @@ fn serve_webhook(
         let server = HttpServer::new(move || {
             let desk = Desk::new();
             rt::spawn(desk.clone().serve());
-            let webhook = Arc::clone(&webhook);
+            let (webhook, stopping) = (Arc::clone(&webhook), Arc::clone(&stopping));
             let answer = move |request: HttpRequest, payload: web::Payload| {
                 let (webhook, desk) = (Arc::clone(&webhook), desk.clone());
-                async move { webhook.answer(&request, payload, &desk).await }
+                let stopping = Arc::clone(&stopping);
+                async move {
+                    let mut answer = webhook.answer(&request, payload, &desk).await;
+                    if stopping.load(Ordering::Relaxed) {
+                        answer.head_mut().set_connection_type(ConnectionType::Close);
+                    }
+                    answer
+                }
             };
             App::new().default_service(web::to(answer))
         });

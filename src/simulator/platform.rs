@@ -9,6 +9,7 @@ mod access;
 mod answer;
 mod blacklist;
 mod calendar;
+mod check;
 mod draft;
 mod endpoint;
 mod existing;
@@ -179,6 +180,9 @@ pub struct Settings {
     pub token_overlap_seconds: u32,
     /// Seconds for which a token outlives a forced renewal; the platform promises none.
     pub forced_overlap_seconds: u32,
+    /// Whether plain http is answered 43003, as the platform does it on its own hosts. The skin speaks
+    /// nothing else.
+    pub https_only: bool,
     /// What a `\uXXXX` escape in the body of a message does.
     pub escapes: Escapes,
     /// Deliveries, calls and tokens kept for inspection, of each the latest so many.
@@ -233,6 +237,7 @@ impl Default for Settings {
             token_lifetime_seconds: TOKEN_LIFETIME_SECONDS,
             token_overlap_seconds: TOKEN_OVERLAP_SECONDS,
             forced_overlap_seconds: 0,
+            https_only: false,
             escapes: Escapes::Refused,
             records: DEFAULT_RECORDS,
             quotas: Quotas::default(),
@@ -411,6 +416,11 @@ impl Platform {
                 .answer(now, call)
                 .with_fault(WireFault::Reset { after_milliseconds }),
             Fault::HalfAnswer => self.answer(now, call).with_fault(WireFault::Half),
+            Fault::Gzip => self.answer(now, call).with_fault(WireFault::Gzip),
+            Fault::WrongLength => self.answer(now, call).with_fault(WireFault::WrongLength),
+            Fault::Date { skew_seconds } => self
+                .answer(now, call)
+                .with_fault(WireFault::Date { skew_seconds }),
         }
     }
 
@@ -421,6 +431,9 @@ impl Platform {
         let Some(endpoint) = Endpoint::at(&call.path) else {
             return Answer::not_found();
         };
+        if self.settings.https_only {
+            return self.refused(now, Refusal::code(43003));
+        }
         match self.execute(now, endpoint, call) {
             Ok(answer) => answer,
             Err(refusal) => self.refused(now, refusal),
@@ -437,6 +450,7 @@ impl Platform {
             .and_then(|claimed| self.tokens.number_of(&claimed));
         let (method, path) = (call.method.clone(), call.path.clone());
         let (host, from) = (call.host.clone(), call.address());
+        let query = token::query_without_secret(&call.query);
         let body = match Endpoint::at(&call.path) {
             Some(endpoint) if endpoint.has_secret => token::without_secret(&call.body),
             _ => record::beginning_of(&call.body),
@@ -448,6 +462,7 @@ impl Platform {
             host,
             method,
             path,
+            query,
             token,
             body,
             body_bytes: call.body.len(),

@@ -31,13 +31,15 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
 use crate::store::{
-    ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey, PartVerdict,
-    QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
+    Aside, ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey,
+    PartVerdict, QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
 mod batch;
+mod check;
 mod code;
 mod command;
+mod counters;
 mod error;
 mod ledger;
 mod lock;
@@ -56,8 +58,11 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use counters::EmbeddedCounters;
 pub use error::OpenError;
-pub use settings::{DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings};
+pub use settings::{
+    DEAD_CAP, DEAD_RETENTION, DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings,
+};
 pub use tokens::EmbeddedTokens;
 pub use view::View;
 
@@ -399,8 +404,16 @@ impl Inbox for Embedded {
         self.change(Change::Record(verdict))
     }
 
-    fn replay(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.change(Change::Replay(push))
+    fn replay(&self, push: PushId, at: Timestamp) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.change(Change::Replay(push, at))
+    }
+
+    fn discard(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.change(Change::Discard(push))
+    }
+
+    fn aside(&self) -> BoxFuture<'_, Result<Aside, StoreError>> {
+        self.ask(&self.lister, View::aside)
     }
 
     fn reread(
@@ -408,8 +421,9 @@ impl Inbox for Embedded {
         push: PushId,
         kind: Kind,
         user: OpenId,
+        at: Timestamp,
     ) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.change(Change::Reread(push, kind, user))
+        self.change(Change::Reread(push, kind, user, at))
     }
 
     fn component_ticket(

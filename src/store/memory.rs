@@ -13,7 +13,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::Kind;
 use crate::store::{
-    Accepted, ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey,
+    Accepted, Aside, ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey,
     PartVerdict, QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
@@ -187,8 +187,16 @@ impl Inbox for MemoryInbox {
         self.finish(|model| model.record(verdict))
     }
 
-    fn replay(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.now(|model| model.replay(push))
+    fn replay(&self, push: PushId, at: Timestamp) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.now(|model| model.replay(push, at))
+    }
+
+    fn discard(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.finish(|model| model.discard(push))
+    }
+
+    fn aside(&self) -> BoxFuture<'_, Result<Aside, StoreError>> {
+        self.now(|model| Ok(model.aside()))
     }
 
     fn reread(
@@ -196,8 +204,9 @@ impl Inbox for MemoryInbox {
         push: PushId,
         kind: Kind,
         user: OpenId,
+        at: Timestamp,
     ) -> BoxFuture<'static, Result<(), StoreError>> {
-        self.now(|model| model.reread(push, kind, user))
+        self.now(|model| model.reread(push, kind, user, at))
     }
 
     fn component_ticket(
@@ -257,6 +266,7 @@ mod tests {
                 route: "echo".into(),
                 ended: Ended::Well,
                 error: None,
+                out_of_order: false,
             },
             parts: Vec::new(),
         }
@@ -313,6 +323,7 @@ mod tests {
         let inbox = inbox(Limits {
             done: 100,
             bytes: 1_500,
+            ..Limits::SERVER
         });
         let health = inbox.health();
         let mut ids = Vec::new();

@@ -206,6 +206,97 @@ fn a_push_is_handled_again_by_the_running_server_or_by_the_next_one() {
 }
 
 #[test]
+fn dead_letters_are_counted_chosen_replayed_and_discarded_with_and_without_a_server() {
+    let stand_in = StandIn::start();
+    let mut served = serve(&stand_in.url);
+    for number in 0..3 {
+        simulate(
+            &served,
+            &["--text", &format!("查 9999999999999999999999{number}")],
+        );
+    }
+    let admin = served.admin.to_string();
+    let directory = served.data_dir.path().to_str().unwrap().to_owned();
+    let asked = [
+        ("WXHOOK_DATA_DIR", directory.as_str()),
+        ("WXHOOK_ADMIN_LISTEN", admin.as_str()),
+    ];
+    let dead = |arguments: &[&str]| run(&[&["dead"], arguments].concat(), &asked, "");
+    let list = |arguments: &[&str]| -> Vec<Value> {
+        let (code, out, err) = dead(&[&["list", "--json"], arguments].concat());
+        assert_eq!(code, 0, "{err}");
+        out.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let first = eventually("three dead pushes", || {
+        let listed = list(&[]);
+        (listed.len() == 3).then(|| listed[0]["id"].as_str().unwrap().to_owned())
+    });
+    let (code, shown, _) = dead(&["show", &first]);
+    assert_eq!(code, 0);
+    let route = shown
+        .split_once(" by ")
+        .unwrap()
+        .1
+        .split_once(": gave up")
+        .unwrap()
+        .0
+        .to_owned();
+    assert_eq!(
+        list(&["--route", &route, "--since", "1h", "--reason", "number"]).len(),
+        3
+    );
+    assert_eq!(list(&["--route", "fallback"]).len(), 0);
+    assert_eq!(list(&["--reason", "timed out"]).len(), 0);
+    assert_eq!(list(&["--limit", "2"]).len(), 2);
+
+    let (code, _, err) = dead(&["replay"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("--all"), "{err}");
+    let (code, out, _) = dead(&["replay", "--all", "--dry-run"]);
+    assert_eq!(code, 0);
+    assert!(out.ends_with("       3  in all\n"), "{out}");
+    let (code, out, err) = dead(&["replay", "--reason", "number"]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(
+        out.contains("3 pushes are pending; the running server handles them"),
+        "{out}"
+    );
+    // They are given up again, by the second run.
+    eventually("the second run of each", || {
+        let twice = list(&[]).iter().all(|push| {
+            let id = push["id"].as_str().unwrap();
+            let (_, out, _) = dead(&["show", id, "--json"]);
+            let shown: Value = serde_json::from_str(&out).unwrap();
+            shown["run"] == 2 && shown["replays"][0]["was"] == "dead"
+        });
+        (twice && list(&[]).len() == 3).then_some(())
+    });
+    let (code, out, _) = dead(&["discard", &first, "5"]);
+    assert_eq!(code, 1, "one of the two is not there");
+    assert!(
+        out.contains("5: there is no push 5") && out.contains("1 pushes are discarded"),
+        "{out}"
+    );
+    assert_eq!(list(&[]).len(), 2);
+
+    served.program.signal("TERM");
+    assert_eq!(served.program.wait().code(), Some(0));
+    let (code, out, err) = dead(&["discard", "--all"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("2 pushes are discarded"), "{out}");
+    let (_, out, _) = dead(&["list"]);
+    assert_eq!(out, "no push is dead\n");
+    let (code, out, err) = dead(&["replay", &first]);
+    assert_eq!(code, 0, "a discarded one is there for a while: {err}");
+    assert!(
+        out.contains("the next `wxhook serve` handles them"),
+        "{out}"
+    );
+}
+
+#[test]
 fn a_components_ticket_is_shown_by_its_age_and_revealed_only_when_asked() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("data");

@@ -15,7 +15,7 @@ use wxhook::protocol::push::{DedupeKey, Kind};
 use wxhook::store::embedded::{Embedded, Settings};
 use wxhook::store::memory::{Limits, MemoryInbox, Model};
 use wxhook::store::{
-    Accepted, Attempt, Ended, Filter, Inbox, LaneKey, NewPush, Next, Page, Part, PartKey,
+    Accepted, Aside, Attempt, Ended, Filter, Inbox, LaneKey, NewPush, Next, Page, Part, PartKey,
     PartState, PartVerdict, PushState, Settlement, StoreError, StoredPush, Story, Ticket,
 };
 
@@ -43,6 +43,7 @@ enum Step {
     },
     Replay(Index),
     Reread(Index),
+    Discard(Index),
     /// All pushes of a lane, whatever their state.
     Spill {
         user: u8,
@@ -106,6 +107,7 @@ fn plain_step() -> impl Strategy<Value = Step> {
             .prop_map(|(push, ordinal, state)| Step::Record { push, ordinal, state }),
         1 => push().prop_map(Step::Replay),
         1 => push().prop_map(Step::Reread),
+        2 => push().prop_map(Step::Discard),
         2 => (0..2_u8).prop_map(|user| Step::Spill { user }),
         3 => (0..2_u8, 0..3_usize).prop_map(|(user, limit)| Step::Unspill { user, limit }),
         1 => prop_oneof![1..90_u64, Just(40 * 60)].prop_map(|seconds| Step::Advance { seconds }),
@@ -141,6 +143,7 @@ struct Sight {
     waiting: Vec<Part>,
     waiting_after_first: Vec<Part>,
     stories: Vec<Option<Story>>,
+    aside: Aside,
     last_run_parts: Vec<Vec<Part>>,
 }
 
@@ -175,6 +178,7 @@ fn look_at_model(model: &Model, now: Timestamp) -> Sight {
         },
         waiting,
         stories: all.iter().map(|push| model.story(push.id)).collect(),
+        aside: model.aside(),
         last_run_parts: all
             .iter()
             .map(|push| model.parts(push.id, push.run))
@@ -196,6 +200,7 @@ async fn look_at(store: &dyn Inbox, now: Timestamp) -> Result<Sight, StoreError>
         due: store.due(now, 100).await?,
         waiting_after_first: Vec::new(),
         stories: Vec::new(),
+        aside: store.aside().await?,
         last_run_parts: Vec::new(),
         waiting,
         all,
@@ -257,6 +262,7 @@ fn part(key: PartKey, state: PartState, now: Timestamp) -> Part {
         rid: None,
         detail: None,
         changed_at: now,
+        at_least_once: key.ordinal == 1,
     }
 }
 
@@ -294,6 +300,7 @@ fn settlement(
             route: "fallback".to_owned(),
             ended,
             error: (ended != Ended::Well).then(|| "a reason".to_owned()),
+            out_of_order: push.attempts > 0,
         },
         next,
         parts: (0..)
@@ -311,8 +318,9 @@ enum Call {
     Settle(Settlement),
     MarkSending(Part),
     Record(PartVerdict),
-    Replay(PushId),
-    Reread(PushId),
+    Replay(PushId, Timestamp),
+    Reread(PushId, Timestamp),
+    Discard(PushId),
     Spill(LaneKey, Vec<PushId>),
     Unspill(LaneKey, usize),
 }
@@ -348,8 +356,9 @@ fn call(step: &Step, model: &Model, now: Timestamp) -> Option<Call> {
             detail: Some("out of the window".to_owned()),
             at: now,
         }),
-        Step::Replay(push) => Call::Replay(chosen(push)?.id),
-        Step::Reread(push) => Call::Reread(chosen(push)?.id),
+        Step::Replay(push) => Call::Replay(chosen(push)?.id, now),
+        Step::Reread(push) => Call::Reread(chosen(push)?.id, now),
+        Step::Discard(push) => Call::Discard(chosen(push)?.id),
         Step::Spill { user: number } => {
             let of_lane = stored.iter().filter(|push| push.user == user(*number));
             Call::Spill(lane(*number), of_lane.map(|push| push.id).collect())
@@ -367,8 +376,9 @@ fn play_on_model(call: Call, model: &mut Model, now: Timestamp) -> Outcome {
         Call::Settle(settlement) => outcome(model.settle(settlement), changed),
         Call::MarkSending(part) => outcome(model.mark_sending(part), changed),
         Call::Record(verdict) => outcome(model.record(verdict), changed),
-        Call::Replay(push) => outcome(model.replay(push), changed),
-        Call::Reread(push) => outcome(model.reread(push, Kind::Event, user(0)), changed),
+        Call::Replay(push, at) => outcome(model.replay(push, at), changed),
+        Call::Reread(push, at) => outcome(model.reread(push, Kind::Event, user(0), at), changed),
+        Call::Discard(push) => outcome(model.discard(push), changed),
         Call::Spill(lane, pushes) => {
             model.spill(lane, pushes);
             Outcome::Changed
@@ -391,8 +401,9 @@ fn play_on(call: Call, store: &dyn Inbox) -> futures_util::future::BoxFuture<'_,
         Call::Settle(settlement) => finish(store.settle(settlement), changed),
         Call::MarkSending(part) => finish(store.mark_sending(part), changed),
         Call::Record(verdict) => finish(store.record(verdict), changed),
-        Call::Replay(push) => finish(store.replay(push), changed),
-        Call::Reread(push) => finish(store.reread(push, Kind::Event, user(0)), changed),
+        Call::Replay(push, at) => finish(store.replay(push, at), changed),
+        Call::Reread(push, at) => finish(store.reread(push, Kind::Event, user(0), at), changed),
+        Call::Discard(push) => finish(store.discard(push), changed),
         Call::Spill(lane, pushes) => finish(store.spill(lane, pushes), changed),
         Call::Unspill(lane, limit) => finish(store.unspill(lane, limit), Outcome::Unspilled),
     }

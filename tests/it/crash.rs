@@ -19,6 +19,8 @@ use wxhook::store::{Filter, PartState, PushState, StoredPush};
 use crate::main_job::{APP_ID, KEY, StandIn, TOKEN, variables};
 use crate::support::{Program, eventually};
 
+mod faults;
+
 const KILLS: u32 = 20;
 const LANES: u64 = 48;
 const CLIENTS: u64 = 16;
@@ -61,6 +63,25 @@ fn pusher(url: &str, seed: u64) -> Pusher {
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     Pusher::new(identity, clock, seed).unwrap().with_repeats(0)
+}
+
+/// Pushes texts of one user, one after another; each is acknowledged.
+pub(crate) fn push_texts(url: &str, texts: &[String]) {
+    // The message ids follow from it, and must differ from call to call.
+    let seed = SystemClock::start().now().milliseconds().unsigned_abs();
+    let mut pusher = pusher(url, seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for text in texts {
+        let push = pusher.make(Gesture::Text(text.clone()), "oCheckUser");
+        let report = runtime.block_on(pusher.push(&push));
+        assert!(
+            matches!(report.verdict(), Verdict::Success),
+            "{text}: {report:?}"
+        );
+    }
 }
 
 /// One client: its own users, one push after another, until it is told to stop.

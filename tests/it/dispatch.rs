@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 mod chaos;
+mod fairness;
 pub(crate) mod kit;
 mod lanes;
+mod policies;
 mod replies;
 mod restarts;
 mod retries;

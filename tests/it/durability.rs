@@ -127,7 +127,7 @@ async fn accept_on_a_slow_disk(directory: &Path) {
     let [Ok(Accepted::Stored(id))] = accept(&store, [push(99, 100)].into_iter()).await[..] else {
         panic!("it is new");
     };
-    store.replay(id).await.unwrap_err();
+    store.replay(id, clock.now()).await.unwrap_err();
     let again = accept(&store, [push(99, 100)].into_iter()).await;
     assert!(matches!(again[..], [Ok(Accepted::Repeat(first))] if first == id));
     assert!(clock.monotonic() - began >= DELAY * 2);
@@ -238,6 +238,7 @@ fn settlement(push: PushId) -> Settlement {
             route: "echo".to_owned(),
             ended: Ended::Well,
             error: None,
+            out_of_order: false,
         },
         parts: Vec::new(),
     }

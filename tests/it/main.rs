@@ -5,6 +5,8 @@
 )]
 
 mod api;
+mod backlog;
+mod certificates;
 mod commands;
 mod conformance;
 mod crash;
@@ -12,15 +14,19 @@ mod dispatch;
 mod docs;
 mod durability;
 mod floors;
+mod handover;
 mod hostile;
 mod main_job;
 mod messages;
+mod odd_answers;
 #[cfg(feature = "redis")]
 mod publish;
+mod quota;
 mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;
 mod simulator;
+mod store_check;
 mod support;
 mod token_service;
 mod tokens;

@@ -15,13 +15,22 @@ use wxhook::store::embedded::{Embedded, OpenError, Settings};
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits until `look` gives something; a test that waits in vain fails with `what`.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let (deadline, pause) = (now() + LIMIT, Duration::from_millis(10));
+pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_within(LIMIT, what, look)
+}
+
+/// The same for what may take longer.
+pub(crate) fn eventually_within<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
+    let (deadline, pause) = (now() + limit, Duration::from_millis(10));
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(now() < deadline, "{what}: not within {LIMIT:?}");
+        assert!(now() < deadline, "{what}: not within {limit:?}");
         pause_for(pause);
     }
 }
@@ -113,14 +122,14 @@ impl Program {
 
     /// Starts a prepared command.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::follow(command.stderr(Stdio::piped()))
+    }
+
+    /// The same for one whose standard error is something else.
+    pub(crate) fn follow(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let errors = sender.clone();
-        let (output, error) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let follow = |sender: std::sync::mpsc::Sender<String>,
                       stream: Box<dyn std::io::Read + Send>| {
             std::thread::spawn(move || {
@@ -131,8 +140,10 @@ impl Program {
                 }
             });
         };
-        follow(sender, Box::new(output));
-        follow(errors, Box::new(error));
+        follow(sender, Box::new(child.stdout.take().unwrap()));
+        if let Some(error) = child.stderr.take() {
+            follow(errors, Box::new(error));
+        }
         Self {
             child,
             lines,

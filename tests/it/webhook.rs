@@ -90,7 +90,8 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
     );
     let desk = Admin::new(AdminParts {
         pushes: Some(Pushes {
-            replays: Replays::detached(Arc::clone(&store)),
+            replays: Replays::detached(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>),
+            gauges: Arc::default(),
             inbox: store,
         }),
         counters: Arc::clone(&counters),
@@ -125,7 +126,9 @@ fn without_tokens(clock: &Arc<dyn Clock>) -> AdminParts {
     let api = Api::new(ApiParts {
         platform: Arc::new(platform),
         sources: Vec::new(),
+        tickets: None,
         clock: Arc::clone(clock),
+        quotas: None,
         settings: api::Settings::default(),
     });
     let handle = runtime.handle().clone();

@@ -8,7 +8,7 @@ use std::panic::Location;
 use regex::Regex;
 
 use super::{Plan, Router, Rule};
-use crate::dispatch::attempt::ScheduleError;
+use crate::dispatch::schedule::ScheduleError;
 
 /// Why a route cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,6 +55,14 @@ pub enum RouteError {
         /// What is wrong with them.
         source: ScheduleError,
     },
+    /// A wish that no route stands before.
+    #[error("{what} at {at} concerns no route: write it after those that it is for")]
+    NoRoute {
+        /// The wish.
+        what: &'static str,
+        /// Where it stands.
+        at: &'static Location<'static>,
+    },
 }
 
 impl RouteError {
@@ -64,7 +72,8 @@ impl RouteError {
             Self::NeverWins { at, .. }
             | Self::Empty { at, .. }
             | Self::Pattern { at, .. }
-            | Self::Schedule { at, .. } => at,
+            | Self::Schedule { at, .. }
+            | Self::NoRoute { at, .. } => at,
         }
     }
 }

@@ -2,6 +2,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::dispatch::Content;
+use crate::dispatch::schedule::Attempts;
 use crate::id::AppId;
 use crate::protocol::push::{ComponentVerifyTicket, Image, Subscribe, Text, Unsubscribe};
 

@@ -190,18 +190,19 @@ impl Batch<'_> {
             Change::Settle(settlement) => ledger::settle(self.connection, settlement),
             Change::MarkSending(part) => ledger::mark_sending(self.connection, part),
             Change::Record(verdict) => ledger::record(self.connection, verdict),
-            Change::Replay(push) => {
+            Change::Replay(push, at) => {
                 self.write_starts(*push)?;
-                ledger::replay(self.connection, *push)?;
+                ledger::replay(self.connection, *push, *at)?;
                 self.low_water = self.low_water.min(*push);
                 Ok(())
             }
-            Change::Reread(push, kind, user) => {
+            Change::Reread(push, kind, user, at) => {
                 self.write_starts(*push)?;
-                ledger::reread(self.connection, *push, *kind, user)?;
+                ledger::reread(self.connection, *push, *kind, user, *at)?;
                 self.low_water = self.low_water.min(*push);
                 Ok(())
             }
+            Change::Discard(push) => ledger::discard(self.connection, *push),
             Change::Spill(lane, pushes) => Ok(ledger::spill(self.connection, lane, pushes)?),
         }
     }

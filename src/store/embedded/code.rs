@@ -7,7 +7,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use crate::clock::Timestamp;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
-use crate::store::{Attempt, Ended, Part, PartKey, PartState, PushState, StoredPush};
+use crate::store::{Attempt, Ended, Part, PartKey, PartState, PushState, Replay, StoredPush};
 
 /// A value in its column's form.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ macro_rules! codes {
 }
 
 // The schema's partial index has what is above *done*.
-codes!(PushState { Pending = 0, Done = 1, Retry = 2, Dead = 3, Malformed = 4, });
+codes!(PushState { Pending = 0, Done = 1, Retry = 2, Dead = 3, Malformed = 4, Discarded = 5, });
 // The schema's partial index has what is below *sent*.
 codes!(PartState { Waiting = 0, Sending = 1, Unknown = 2, Sent = 3, Refused = 4, });
 codes!(Kind { Message = 0, Event = 1, Notice = 2, Malformed = 3, });
@@ -136,7 +136,7 @@ pub(super) fn push(row: &Row<'_>) -> rusqlite::Result<StoredPush> {
 
 /// The columns that [`part`] reads, in its order.
 pub(super) const PART_COLUMNS: &str = "push, run, ordinal, account, to_user, message, state, \
-     error_code, rid, detail, changed_at";
+     error_code, rid, detail, changed_at, at_least_once";
 
 /// A part from its row.
 pub(super) fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
@@ -154,11 +154,13 @@ pub(super) fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
         rid: row.get(8)?,
         detail: row.get(9)?,
         changed_at: column(row, 10)?,
+        at_least_once: row.get(11)?,
     })
 }
 
 /// The columns that [`attempt`] reads, in its order.
-pub(super) const ATTEMPT_COLUMNS: &str = "run, number, started_at, ended_at, route, ended, error";
+pub(super) const ATTEMPT_COLUMNS: &str =
+    "run, number, started_at, ended_at, route, ended, error, out_of_order";
 
 /// An attempt and its run from its row.
 pub(super) fn attempt(row: &Row<'_>) -> rusqlite::Result<(u32, Attempt)> {
@@ -169,8 +171,18 @@ pub(super) fn attempt(row: &Row<'_>) -> rusqlite::Result<(u32, Attempt)> {
         route: row.get(4)?,
         ended: column(row, 5)?,
         error: row.get(6)?,
+        out_of_order: row.get(7)?,
     };
     Ok((row.get(0)?, attempt))
+}
+
+/// The beginning of a run from a row of `run, at, was`.
+pub(super) fn replay(row: &Row<'_>) -> rusqlite::Result<Replay> {
+    Ok(Replay {
+        run: row.get(0)?,
+        at: column(row, 1)?,
+        was: column(row, 2)?,
+    })
 }
 
 /// A key, its push and its time from a row of `id, at, key`.

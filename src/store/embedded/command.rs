@@ -2,6 +2,7 @@
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::clock::Timestamp;
 use crate::id::{OpenId, PushId};
 use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
@@ -19,8 +20,9 @@ pub(super) enum Change {
     Settle(Settlement),
     MarkSending(Part),
     Record(PartVerdict),
-    Replay(PushId),
-    Reread(PushId, Kind, OpenId),
+    Replay(PushId, Timestamp),
+    Reread(PushId, Kind, OpenId, Timestamp),
+    Discard(PushId),
     Spill(LaneKey, Vec<PushId>),
 }
 
@@ -58,8 +60,9 @@ impl Command {
                 Change::Start(_) | Change::Record(_) => false,
                 Change::Settle(settlement) => !settlement.parts.is_empty(),
                 Change::MarkSending(_)
-                | Change::Replay(_)
+                | Change::Replay(..)
                 | Change::Reread(..)
+                | Change::Discard(_)
                 | Change::Spill(..) => true,
             },
             Self::Accept { .. } | Self::Unspill { .. } | Self::Stop { .. } => true,

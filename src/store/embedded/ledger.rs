@@ -145,8 +145,8 @@ fn insert_attempt(
     let inserted = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO attempt \
-             (push, run, number, started_at, ended_at, route, ended, error) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             (push, run, number, started_at, ended_at, route, ended, error, out_of_order) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             Code(push),
@@ -157,6 +157,7 @@ fn insert_attempt(
             attempt.route,
             Code(attempt.ended),
             attempt.error,
+            attempt.out_of_order,
         ])?;
     Ok(inserted == 1)
 }
@@ -238,15 +239,12 @@ pub(super) fn record(connection: &Connection, verdict: &PartVerdict) -> Result<(
     Ok(())
 }
 
-/// Opens a *dead* or *done* push again.
-pub(super) fn replay(connection: &Connection, push: PushId) -> Result<(), Fault> {
-    let changed = connection
-        .prepare_cached(
-            "UPDATE push SET state = 0, run = run + 1, starts = 0, attempts = 0, \
-             retry_at = NULL, reason = NULL WHERE id = ?1 AND state IN (1, 3)",
-        )?
-        .execute([Code(push)])?;
-    expect_one(changed, || StoreError::not_replayable(push))
+/// Opens a *dead*, *discarded* or *done* push again.
+pub(super) fn replay(connection: &Connection, push: PushId, at: Timestamp) -> Result<(), Fault> {
+    let Some(was) = state_where(connection, push, "state IN (1, 3, 5) AND kind <> 3")? else {
+        return Err(StoreError::not_replayable(push).into());
+    };
+    Ok(reopen(connection, push, was, at)?)
 }
 
 /// Opens an unreadable push that can be read now.
@@ -255,17 +253,63 @@ pub(super) fn reread(
     push: PushId,
     kind: Kind,
     user: &OpenId,
+    at: Timestamp,
 ) -> Result<(), Fault> {
-    if kind == Kind::Malformed {
+    let was = match kind {
+        Kind::Malformed => None,
+        _ => state_where(connection, push, "state IN (4, 5) AND kind = 3")?,
+    };
+    let Some(was) = was else {
         return Err(StoreError::not_rereadable(push).into());
-    }
-    let changed = connection
-        .prepare_cached(
-            "UPDATE push SET state = 0, kind = ?2, user = ?3, run = run + 1, reason = NULL \
-             WHERE id = ?1 AND state = 4",
-        )?
+    };
+    reopen(connection, push, was, at)?;
+    connection
+        .prepare_cached("UPDATE push SET kind = ?2, user = ?3 WHERE id = ?1")?
         .execute(params![Code(push), Code(kind), user.as_str()])?;
-    expect_one(changed, || StoreError::not_rereadable(push))
+    Ok(())
+}
+
+/// The state of a push, if it is as the condition says.
+fn state_where(
+    connection: &Connection,
+    push: PushId,
+    condition: &'static str,
+) -> rusqlite::Result<Option<PushState>> {
+    let sql = format!("SELECT state FROM push WHERE id = ?1 AND {condition}");
+    let state = connection
+        .prepare_cached(&sql)?
+        .query_row([Code(push)], |row| row.get::<_, Code<PushState>>(0))
+        .optional()?;
+    Ok(state.map(|code| code.0))
+}
+
+/// Begins the next run.
+fn reopen(
+    connection: &Connection,
+    push: PushId,
+    was: PushState,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE push SET state = 0, run = min(run + 1, 4294967295), starts = 0, attempts = 0, \
+             retry_at = NULL, reason = NULL WHERE id = ?1",
+        )?
+        .execute([Code(push)])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO replay (push, run, at, was) SELECT id, run, ?2, ?3 FROM push WHERE id = ?1",
+        )?
+        .execute(params![Code(push), Code(at), Code(was)])?;
+    Ok(())
+}
+
+/// Puts a push away that nobody needs any more.
+pub(super) fn discard(connection: &Connection, push: PushId) -> Result<(), Fault> {
+    let changed = connection
+        .prepare_cached("UPDATE push SET state = 5 WHERE id = ?1 AND state IN (1, 3, 4)")?
+        .execute([Code(push)])?;
+    expect_one(changed, || StoreError::not_discardable(push))
 }
 
 /// Puts pushes of a lane aside.
@@ -316,10 +360,15 @@ pub(super) fn unspill(
     Ok(found)
 }
 
-/// What a new process finds: nothing is put aside, and what was being sent is *unknown*. Returns how
-/// many parts those were.
+/// What a new process finds: nothing is put aside, and what was being sent is *unknown*, or *waiting*
+/// again where that was asked for. Returns how many parts are unknown now.
 pub(super) fn recover(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     connection.execute("DELETE FROM spill", [])?;
+    connection.execute(
+        "UPDATE part SET state = ?1, changed_at = ?2 \
+         WHERE state = 1 AND state < 3 AND at_least_once <> 0",
+        params![Code(PartState::Waiting), Code(now)],
+    )?;
     connection.execute(
         "UPDATE part SET state = ?1, changed_at = ?2, detail = ?3 WHERE state = 1 AND state < 3",
         params![
@@ -350,7 +399,8 @@ fn insert_part(connection: &Connection, part: &Part, state: PartState) -> rusqli
     connection
         .prepare_cached(
             "INSERT INTO part (push, run, ordinal, state, changed_at, error_code, rid, detail, \
-             account, to_user, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             account, to_user, message, at_least_once) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             Code(part.key.push),
@@ -364,6 +414,7 @@ fn insert_part(connection: &Connection, part: &Part, state: PartState) -> rusqli
             part.account.as_str(),
             part.to.as_str(),
             &part.message[..],
+            part.at_least_once,
         ])?;
     Ok(())
 }

@@ -88,7 +88,7 @@ fn verified_copy(paths: &Paths, to: &Path) -> Result<(), OpenError> {
 }
 
 /// Whether the error says that the file itself is wrong, and not that it cannot be reached.
-fn is_damage(error: &rusqlite::Error) -> bool {
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(
         code,

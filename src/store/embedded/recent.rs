@@ -118,7 +118,10 @@ impl Kept {
 /// The push whose row a change touches.
 fn changed(change: &Change) -> Option<PushId> {
     match change {
-        Change::Start(push) | Change::Replay(push) | Change::Reread(push, ..) => Some(*push),
+        Change::Start(push)
+        | Change::Replay(push, _)
+        | Change::Reread(push, ..)
+        | Change::Discard(push) => Some(*push),
         Change::Settle(settlement) => Some(settlement.push),
         Change::MarkSending(_) | Change::Record(_) | Change::Spill(..) => None,
     }

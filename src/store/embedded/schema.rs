@@ -17,6 +17,7 @@ const APPLICATION_ID: i32 = 0x7778_686b;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("component_ticket.sql"),
+    include_str!("replay.sql"),
 ];
 
 /// Bytes of one page.

@@ -11,6 +11,12 @@ pub const DONE_RETENTION: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 /// Bytes of the file beyond which handled pushes go before their time, oldest first.
 pub const DONE_BYTES: u64 = 2 << 30;
 
+/// Dead and malformed pushes kept at most; beyond that the oldest are discarded.
+pub const DEAD_CAP: u64 = 100_000;
+
+/// How long dead and malformed pushes, and replies whose fate is unknown, are kept for somebody to deal with.
+pub const DEAD_RETENTION: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+
 /// Bytes of the file beyond which new pushes are refused.
 pub const MAX_BYTES: u64 = 16 << 30;
 
@@ -33,6 +39,10 @@ pub struct Settings {
     pub done_retention: Duration,
     /// Bytes beyond which handled pushes go before that: [`DONE_BYTES`].
     pub done_bytes: u64,
+    /// Dead and malformed pushes kept at most: [`DEAD_CAP`].
+    pub dead_cap: u64,
+    /// How long they, and pushes with a reply whose fate is unknown, are kept: [`DEAD_RETENTION`].
+    pub dead_retention: Duration,
     /// Bytes beyond which new pushes are refused: [`MAX_BYTES`].
     pub max_bytes: u64,
     /// Bytes kept back for outcomes: [`RESERVE_BYTES`]. 0 keeps nothing back.
@@ -51,6 +61,8 @@ impl Settings {
             seen_cap: SEEN_CAP,
             done_retention: DONE_RETENTION,
             done_bytes: DONE_BYTES,
+            dead_cap: DEAD_CAP,
+            dead_retention: DEAD_RETENTION,
             max_bytes: MAX_BYTES,
             reserve_bytes: RESERVE_BYTES,
             ride: RIDE,

@@ -79,6 +79,7 @@ fn settlement(push: PushId, next: Next, parts: &[PartState]) -> Settlement {
         rid: None,
         detail: None,
         changed_at: at,
+        at_least_once: false,
     };
     Settlement {
         push,
@@ -91,6 +92,7 @@ fn settlement(push: PushId, next: Next, parts: &[PartState]) -> Settlement {
             route: "echo".into(),
             ended: Ended::Well,
             error: None,
+            out_of_order: false,
         },
         parts: (0..).zip(parts).map(part).collect(),
     }
@@ -286,6 +288,47 @@ fn a_start_whose_settlement_is_in_the_same_batch_is_not_written() {
 }
 
 #[tokio::test]
+async fn dead_pushes_beyond_their_cap_are_discarded_the_oldest_first_and_the_old_go_with_their_time()
+ {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path());
+    let ids = join_all((0..5).map(|number| store_one(&store, number))).await;
+    for id in &ids {
+        store.settle(settlement(*id, dead(), &[])).await.unwrap();
+    }
+    drop(store);
+    let paths = Paths::new(directory.path());
+    let settings = Settings {
+        dead_cap: 3,
+        ..settings(directory.path())
+    };
+    let at = |after| Timestamp::from_seconds(NOW).after(after);
+    let (connection, mut memory) = prepare(&paths, &settings, at(Duration::ZERO)).unwrap();
+    let mut sweep = upkeep::Sweep::default();
+    let mut step = |after| {
+        sweep.restart();
+        let step = sweep.step(&connection, &mut memory, &settings, at(after));
+        step.unwrap();
+        let view = View::open(directory.path()).unwrap();
+        let all = view.list(&Filter::default()).unwrap();
+        all.iter()
+            .map(|push| (push.id, push.state))
+            .collect::<Vec<_>>()
+    };
+    let (gone, kept) = (PushState::Discarded, PushState::Dead);
+    let expected = [
+        (ids[0], gone),
+        (ids[1], gone),
+        (ids[2], kept),
+        (ids[3], kept),
+        (ids[4], kept),
+    ];
+    assert_eq!(step(Duration::from_secs(1)), expected);
+    assert_eq!(step(DONE_RETENTION + Duration::from_secs(1)), expected[2..]);
+    assert_eq!(step(DEAD_RETENTION + Duration::from_secs(1)), []);
+}
+
+#[tokio::test]
 async fn old_handled_pushes_go_and_what_waits_for_somebody_stays() {
     let directory = TempDir::new().unwrap();
     let store = open(directory.path());
@@ -473,7 +516,10 @@ async fn the_low_water_mark_goes_up_with_what_is_settled_and_down_with_a_replay(
     };
     assert_eq!(open_ids().await, [ids[390]]);
 
-    store.replay(ids[7]).await.unwrap();
+    store
+        .replay(ids[7], Timestamp::from_seconds(NOW))
+        .await
+        .unwrap();
     assert_eq!(mark(), ids[7]);
     assert_eq!(open_ids().await, [ids[7], ids[390]]);
     let only_pending = Filter {
@@ -511,7 +557,7 @@ async fn what_was_accepted_lately_is_read_as_the_file_has_it() {
         match number % 50 {
             7 => drop(store.start(of(3)).await),
             14 => drop(store.settle(settlement(of(9), Next::Done, &[])).await),
-            21 => drop(store.replay(of(16)).await),
+            21 => drop(store.replay(of(16), Timestamp::from_seconds(NOW)).await),
             28 => drop(accept(&store, push(number - 4, 100)).await),
             _ => {}
         }

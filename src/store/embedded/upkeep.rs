@@ -1,5 +1,7 @@
 //! What the writer does between batches: checkpoints, the low-water mark, and what is forgotten.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Settings;
@@ -114,13 +116,16 @@ impl Sweep {
         let too_many = used_bytes(connection)? > settings.done_bytes;
         let until = match too_many {
             true => memory.last,
-            false => oldest_kept(settings, now),
+            false => id_at(now, settings.done_retention),
         };
-        let (looked_at, old) = old_pushes(connection, self.upto, until)?;
-        let more_pushes = looked_at.len() == SWEEP_PUSHES;
-        if !old.is_empty() || memory.dropped.is_some() {
+        let stale = id_at(now, settings.dead_retention);
+        let (looked_at, old) = old_pushes(connection, self.upto, until, stale)?;
+        let surplus = surplus_dead(connection, settings.dead_cap)?;
+        let more_pushes = looked_at.len() == SWEEP_PUSHES || surplus > SWEEP_PUSHES;
+        if !old.is_empty() || memory.dropped.is_some() || surplus > 0 {
             batch::begin(connection)?;
-            forget(connection, memory, &old)
+            discard_oldest(connection, surplus.min(SWEEP_PUSHES))
+                .and_then(|()| forget(connection, memory, &old))
                 .and_then(|()| batch::end(connection))
                 .inspect_err(|_| batch::roll_back(connection))?;
         }
@@ -146,24 +151,67 @@ fn forget(connection: &Connection, memory: &mut Memory, old: &[PushId]) -> rusql
     Ok(())
 }
 
-/// The first id of the time from which on finished pushes are kept: ids tell their time.
-fn oldest_kept(settings: &Settings, now: Timestamp) -> PushId {
-    let kept = i64::try_from(settings.done_retention.as_millis()).unwrap_or(i64::MAX);
+/// The first id of the time so long ago: ids tell their time.
+fn id_at(now: Timestamp, ago: Duration) -> PushId {
+    let kept = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
     PushId(now.milliseconds().saturating_sub(kept).max(0) << 20)
 }
 
-/// The next pushes, and those among them about which nothing is open.
+/// Dead and malformed pushes beyond those that may be kept.
+fn surplus_dead(connection: &Connection, cap: u64) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(
+        "SELECT (SELECT count(*) FROM push WHERE state = 3 AND state > 1) \
+         + (SELECT count(*) FROM push WHERE state = 4 AND state > 1)",
+    )?;
+    let count: i64 = statement.query_one([], |row| row.get(0))?;
+    let surplus = count.unsigned_abs().saturating_sub(cap);
+    Ok(usize::try_from(surplus).unwrap_or(usize::MAX))
+}
+
+/// Discards the oldest of them.
+fn discard_oldest(connection: &Connection, count: usize) -> rusqlite::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let oldest = |state| {
+        format!(
+            "SELECT * FROM (SELECT id FROM push WHERE state = {state} AND state > 1 \
+             AND retry_at IS NULL ORDER BY id LIMIT ?1)"
+        )
+    };
+    let sql = format!(
+        "UPDATE push SET state = 5 WHERE id IN ({} UNION ALL {} ORDER BY id LIMIT ?1)",
+        oldest(3),
+        oldest(4)
+    );
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let discarded = connection.prepare_cached(&sql)?.execute([count])?;
+    tracing::warn!(
+        pushes = discarded,
+        "More dead pushes than may be kept: the oldest were discarded."
+    );
+    Ok(())
+}
+
+/// The next pushes, and those among them about which nothing is open: handled, put away, or so old that
+/// nobody will deal with them any more.
 fn old_pushes(
     connection: &Connection,
     after: PushId,
     until: PushId,
+    stale: PushId,
 ) -> rusqlite::Result<(Vec<PushId>, Vec<PushId>)> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, state = 1 AND NOT EXISTS \
-           (SELECT 1 FROM part WHERE part.push = push.id AND part.state < 3) \
+        "SELECT id, CASE \
+           WHEN state = 1 AND id >= ?4 THEN NOT EXISTS \
+             (SELECT 1 FROM part WHERE part.push = push.id AND part.state < 3) \
+           WHEN state = 5 OR id < ?4 AND state IN (1, 3, 4) THEN NOT EXISTS \
+             (SELECT 1 FROM part WHERE part.push = push.id AND part.state < 2) \
+           ELSE 0 END \
          FROM push WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
     )?;
-    let mut rows = statement.query(params![Code(after), Code(until), SWEEP_PUSHES as i64])?;
+    let bounds = params![Code(after), Code(until), SWEEP_PUSHES as i64, Code(stale)];
+    let mut rows = statement.query(bounds)?;
     let (mut looked_at, mut old) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let id = row.get::<_, Code<PushId>>(0)?.0;
@@ -179,6 +227,7 @@ fn delete_push(connection: &Connection, push: PushId) -> rusqlite::Result<()> {
     for sql in [
         "DELETE FROM part WHERE push = ?1",
         "DELETE FROM attempt WHERE push = ?1",
+        "DELETE FROM replay WHERE push = ?1",
         "DELETE FROM push WHERE id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([Code(push)])?;

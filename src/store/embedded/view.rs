@@ -7,12 +7,12 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params, params_f
 
 use super::code::{self, ATTEMPT_COLUMNS, Code, PART_COLUMNS, PUSH_COLUMNS};
 use super::paths::Paths;
-use super::{OpenError, schema};
+use super::{OpenError, check, poison, schema};
 use crate::clock::Timestamp;
 use crate::id::{AppId, PushId};
 use crate::secret::VerifyTicket;
 use crate::store::{
-    ComponentTicket, Filter, Page, Part, PartKey, PushState, StoreError, StoredPush, Story,
+    Aside, ComponentTicket, Filter, Page, Part, PartKey, PushState, StoreError, StoredPush, Story,
 };
 
 /// A read-only look at a data directory. Works while a server runs on it, and sees every commit that
@@ -120,7 +120,43 @@ impl View {
             push: found,
             attempts: self.rows(&attempts, [Code(push)], code::attempt)?,
             parts: self.rows(&parts, [Code(push)], code::part)?,
+            replays: self.rows(
+                "SELECT run, at, was FROM replay WHERE push = ?1 ORDER BY run",
+                [Code(push)],
+                code::replay,
+            )?,
         }))
+    }
+
+    /// Reads everything, and tells what does not hold together; nothing when all is well.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], when the file is so damaged that it cannot be read to its end.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        // One transaction, so that the rows belong together.
+        let _transaction = self.connection.unchecked_transaction().map_err(read)?;
+        match check::faults(&self.connection) {
+            Err(error) if poison::is_damage(&error) => Ok(vec![error.to_string()]),
+            found => found.map_err(read),
+        }
+    }
+
+    /// Counts what stands aside.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn aside(&self) -> Result<Aside, StoreError> {
+        let count = |sql: &str| {
+            let mut statement = self.connection.prepare_cached(sql).map_err(read)?;
+            let counted = statement.query_one([], |row| row.get::<_, i64>(0));
+            counted.map(i64::unsigned_abs).map_err(read)
+        };
+        Ok(Aside {
+            retry: count("SELECT count(*) FROM push WHERE state = 2 AND state > 1")?,
+            dead: count("SELECT count(*) FROM push WHERE state = 3 AND state > 1")?,
+            malformed: count("SELECT count(*) FROM push WHERE state = 4 AND state > 1")?,
+            unknown_parts: count("SELECT count(*) FROM part WHERE state = 2 AND state < 3")?,
+        })
     }
 
     /// Pushes in state *pending* above `after`. None is below `low_water`.
@@ -229,6 +265,9 @@ fn conditions(filter: &Filter) -> (String, Vec<Value>) {
         }
         Some(PushState::Malformed) => {
             condition.push_str(" AND state = 4 AND state > 1 AND retry_at IS NULL");
+        }
+        Some(PushState::Discarded) => {
+            condition.push_str(" AND state = 5 AND state > 1 AND retry_at IS NULL");
         }
     }
     if let Some(user) = &filter.user {

@@ -8,8 +8,8 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
 use crate::store::{
-    Accepted, Attempt, ComponentTicket, Filter, LaneKey, NewPush, Next, Page, Part, PartKey,
-    PartState, PartVerdict, PushState, SEEN_CAP, SEEN_RETENTION, Settlement, StoreError,
+    Accepted, Aside, Attempt, ComponentTicket, Filter, LaneKey, NewPush, Next, Page, Part, PartKey,
+    PartState, PartVerdict, PushState, Replay, SEEN_CAP, SEEN_RETENTION, Settlement, StoreError,
     StoredPush, Story,
 };
 
@@ -21,19 +21,23 @@ const PUSH_OVERHEAD_BYTES: usize = 512;
 pub struct Limits {
     /// Finished pushes that are kept for looking at.
     pub done: usize,
+    /// Dead and malformed pushes that are kept; beyond that the oldest are discarded.
+    pub dead: usize,
     /// Bytes of everything kept; beyond that, finished pushes go, and new ones are refused.
     pub bytes: usize,
 }
 
 impl Limits {
-    /// For a server: the last 10,000 finished pushes, 1 GiB in all.
+    /// For a server: the last 10,000 finished pushes, as many dead ones, 1 GiB in all.
     pub const SERVER: Self = Self {
         done: 10_000,
+        dead: 10_000,
         bytes: 1 << 30,
     };
     /// For comparing: nothing is ever dropped.
     pub const NONE: Self = Self {
         done: usize::MAX,
+        dead: usize::MAX,
         bytes: usize::MAX,
     };
 }
@@ -43,13 +47,19 @@ struct Row {
     push: StoredPush,
     attempts: BTreeMap<(u32, u32), Attempt>,
     parts: BTreeMap<(u32, u32), Part>,
+    replays: Vec<Replay>,
 }
 
 impl Row {
     /// Whether nothing about this push waits for anybody: it may be dropped one day.
     fn is_finished(&self) -> bool {
         let is_final = |part: &Part| matches!(part.state, PartState::Sent | PartState::Refused);
-        self.push.state == PushState::Done && self.parts.values().all(is_final)
+        let is_still = |part: &Part| !matches!(part.state, PartState::Waiting | PartState::Sending);
+        match self.push.state {
+            PushState::Done => self.parts.values().all(is_final),
+            PushState::Discarded => self.parts.values().all(is_still),
+            _ => false,
+        }
     }
 
     fn cost(&self) -> usize {
@@ -68,6 +78,8 @@ pub struct Model {
     rows: BTreeMap<PushId, Row>,
     pending: BTreeSet<PushId>,
     retry: BTreeSet<(Timestamp, PushId)>,
+    /// Those that are dead or malformed.
+    dead: BTreeSet<PushId>,
     waiting: BTreeSet<PartKey>,
     spilled: HashMap<LaneKey, BTreeSet<PushId>>,
     finished: VecDeque<PushId>,
@@ -85,6 +97,7 @@ impl Model {
             rows: BTreeMap::new(),
             pending: BTreeSet::new(),
             retry: BTreeSet::new(),
+            dead: BTreeSet::new(),
             waiting: BTreeSet::new(),
             spilled: HashMap::new(),
             finished: VecDeque::new(),
@@ -150,16 +163,20 @@ impl Model {
 
     fn insert(&mut self, push: StoredPush) {
         let id = push.id;
-        if push.state == PushState::Pending {
-            self.pending.insert(id);
+        match push.state {
+            PushState::Pending => drop(self.pending.insert(id)),
+            PushState::Malformed => drop(self.dead.insert(id)),
+            _ => {}
         }
         let row = Row {
             push,
             attempts: BTreeMap::new(),
             parts: BTreeMap::new(),
+            replays: Vec::new(),
         };
         self.bytes += row.cost();
         self.rows.insert(id, row);
+        self.bound_dead();
         self.drop_finished();
     }
 
@@ -323,21 +340,18 @@ impl Model {
     /// Handles a push again.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it is neither *dead* nor *done*.
-    pub fn replay(&mut self, push: PushId) -> Result<(), StoreError> {
-        let row = self
-            .rows
-            .get_mut(&push)
-            .filter(|row| matches!(row.push.state, PushState::Dead | PushState::Done));
-        let Some(row) = row else {
-            return Err(StoreError::not_replayable(push));
+    /// [`StoreError::Conflict`] when it is neither *dead*, *discarded* nor *done*, or cannot be read.
+    pub fn replay(&mut self, push: PushId, at: Timestamp) -> Result<(), StoreError> {
+        let is_replayable = |push: &StoredPush| {
+            matches!(
+                push.state,
+                PushState::Dead | PushState::Done | PushState::Discarded
+            ) && push.kind != Kind::Malformed
         };
-        row.push.state = PushState::Pending;
-        row.push.run = row.push.run.saturating_add(1);
-        row.push.starts = 0;
-        row.push.attempts = 0;
-        row.push.retry_at = None;
-        row.push.reason = None;
+        let row = self.rows.get_mut(&push);
+        let row = row.filter(|row| is_replayable(&row.push));
+        reopen(row.ok_or_else(|| StoreError::not_replayable(push))?, at);
+        self.dead.remove(&push);
         self.pending.insert(push);
         Ok(())
     }
@@ -346,21 +360,59 @@ impl Model {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when it is not *malformed*, or is still to be called so.
-    pub fn reread(&mut self, push: PushId, kind: Kind, user: OpenId) -> Result<(), StoreError> {
-        let row = self
-            .rows
-            .get_mut(&push)
-            .filter(|row| row.push.state == PushState::Malformed && kind != Kind::Malformed);
-        let Some(row) = row else {
-            return Err(StoreError::not_rereadable(push));
+    pub fn reread(
+        &mut self,
+        push: PushId,
+        kind: Kind,
+        user: OpenId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let is_rereadable = |push: &StoredPush| {
+            matches!(push.state, PushState::Malformed | PushState::Discarded)
+                && push.kind == Kind::Malformed
+                && kind != Kind::Malformed
         };
-        row.push.state = PushState::Pending;
+        let row = self.rows.get_mut(&push);
+        let row = row.filter(|row| is_rereadable(&row.push));
+        let row = row.ok_or_else(|| StoreError::not_rereadable(push))?;
+        reopen(row, at);
         row.push.kind = kind;
         row.push.user = user;
-        row.push.run = row.push.run.saturating_add(1);
-        row.push.reason = None;
+        self.dead.remove(&push);
         self.pending.insert(push);
         Ok(())
+    }
+
+    /// Puts a push away.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is neither *dead*, *malformed* nor *done*.
+    pub fn discard(&mut self, push: PushId) -> Result<(), StoreError> {
+        let row = self.rows.get_mut(&push).filter(|row| {
+            matches!(
+                row.push.state,
+                PushState::Dead | PushState::Malformed | PushState::Done
+            )
+        });
+        let row = row.ok_or_else(|| StoreError::not_discardable(push))?;
+        row.push.state = PushState::Discarded;
+        self.dead.remove(&push);
+        self.retire(push);
+        Ok(())
+    }
+
+    /// Counts what stands aside.
+    pub fn aside(&self) -> Aside {
+        let count = |is: fn(&Row) -> bool| self.rows.values().filter(|row| is(row)).count() as u64;
+        let parts = self.rows.values().flat_map(|row| row.parts.values());
+        Aside {
+            retry: self.retry.len() as u64,
+            dead: count(|row| row.push.state == PushState::Dead),
+            malformed: count(|row| row.push.state == PushState::Malformed),
+            unknown_parts: parts
+                .filter(|part| part.state == PartState::Unknown)
+                .count() as u64,
+        }
     }
 
     /// Lists pushes, oldest first.
@@ -387,11 +439,12 @@ impl Model {
                 .map(|((run, _), attempt)| (*run, attempt.clone()))
                 .collect(),
             parts: row.parts.values().cloned().collect(),
+            replays: row.replays.clone(),
         })
     }
 
-    /// What a process finds that starts after a crash: what was *sending* is *unknown*, and what was
-    /// put aside is simply pending.
+    /// What a process finds that starts after a crash: what was *sending* is *unknown*, or is sent again
+    /// where that was asked for, and what was put aside is simply pending.
     pub fn recover(&mut self, now: Timestamp) {
         self.spilled.clear();
         let parts = self
@@ -399,9 +452,14 @@ impl Model {
             .values_mut()
             .flat_map(|row| row.parts.values_mut());
         for part in parts.filter(|part| part.state == PartState::Sending) {
-            part.state = PartState::Unknown;
-            part.detail = Some(crate::store::ENDED_WHILE_SENDING.into());
             part.changed_at = now;
+            if part.at_least_once {
+                part.state = PartState::Waiting;
+                self.waiting.insert(part.key);
+            } else {
+                part.state = PartState::Unknown;
+                part.detail = Some(crate::store::ENDED_WHILE_SENDING.into());
+            }
         }
     }
 
@@ -443,8 +501,13 @@ impl Model {
             (PushState::Retry, Some(at)) => drop(self.retry.remove(&(at, id))),
             _ => {}
         }
-        if let (PushState::Retry, Some(at)) = after {
-            self.retry.insert((at, id));
+        match after {
+            (PushState::Retry, Some(at)) => drop(self.retry.insert((at, id))),
+            (PushState::Dead, _) => {
+                self.dead.insert(id);
+                self.bound_dead();
+            }
+            _ => {}
         }
     }
 
@@ -454,6 +517,19 @@ impl Model {
             self.finished.push_back(id);
         }
         self.drop_finished();
+    }
+
+    /// Discards the oldest dead pushes when there are too many.
+    fn bound_dead(&mut self) {
+        while self.dead.len() > self.limits.dead {
+            let Some(oldest) = self.dead.pop_first() else {
+                return;
+            };
+            if let Some(row) = self.rows.get_mut(&oldest) {
+                row.push.state = PushState::Discarded;
+            }
+            self.retire(oldest);
+        }
     }
 
     fn drop_finished(&mut self) {
@@ -473,6 +549,22 @@ impl Model {
 
 const fn after_id(id: PushId) -> PushId {
     PushId(id.0.saturating_add(1))
+}
+
+/// Begins the next run.
+fn reopen(row: &mut Row, at: Timestamp) {
+    let push = &mut row.push;
+    let was = std::mem::replace(&mut push.state, PushState::Pending);
+    push.run = push.run.saturating_add(1);
+    push.starts = 0;
+    push.attempts = 0;
+    push.retry_at = None;
+    push.reason = None;
+    row.replays.push(Replay {
+        run: push.run,
+        at,
+        was,
+    });
 }
 
 fn follow(push: &mut StoredPush, next: Next) {

@@ -49,6 +49,12 @@ async fn a_failed_push_is_tried_again_before_its_users_next_one() {
     let first_attempt = &story.attempts[0].1;
     assert_eq!(first_attempt.error.as_deref(), Some("failure 1"));
     assert_eq!(first_attempt.route, "fallback");
+    assert!(
+        story
+            .attempts
+            .iter()
+            .all(|(_, attempt)| !attempt.out_of_order)
+    );
     assert!(open.stop().await.clean);
     assert_eq!(house.platform.calls(), ["a: after 2", "a: after 3"]);
 }
@@ -71,7 +77,13 @@ async fn a_retry_beyond_the_hold_lets_the_users_next_push_pass() {
     let second = house.text("a", "0").await;
     house.until(second, PushState::Done).await;
     assert_eq!(house.story(first).await.push.state, PushState::Retry);
-    house.until(first, PushState::Done).await;
+    let story = house.until(first, PushState::Done).await;
+    let late: Vec<_> = story.attempts.iter().map(|(_, a)| a.out_of_order).collect();
+    assert_eq!(
+        late,
+        [false, true],
+        "the second try came after newer pushes"
+    );
     assert!(open.stop().await.clean);
     assert_eq!(house.platform.calls(), ["a: after 1", "a: after 2"]);
 }
