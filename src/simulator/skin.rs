@@ -15,9 +15,12 @@
 //! | `GET /simulator/prompts?app_id=X` | lists the addresses that wait for an administrator |
 //! | `POST /simulator/acted` | `{"openid":"…","scene":"message"}`: a user opens a window |
 //! | `GET /simulator/state?of=SHELF&app_id=X` | shows users, tags, menus, media, library, codes, quota of an account |
+//! | `GET /simulator/events?after=N&limit=M` | lists what the platform says by itself, one JSON object a line |
+//! | `GET /simulator/pushes` | lists what became of those on their way to the server |
 //! | `POST /simulator/arrange` | `{"arrange":{"console_menu":…}}`: see [`Arrangement`] |
 //! | `POST /simulator/clock` | `{"advance_milliseconds":N}`: time passes for the platform alone; `GET` tells it |
 
+mod courier;
 mod inspect;
 
 use std::any::Any;
@@ -54,6 +57,7 @@ use actix_web::web;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::clock::Timestamp;
@@ -65,6 +69,7 @@ use crate::simulator::platform::Call;
 use crate::simulator::platform::FaultRule;
 use crate::simulator::platform::Platform;
 use crate::simulator::platform::WireFault;
+use crate::simulator::pusher::Pusher;
 
 /// Bytes of the largest body that is read; what is larger is answered 413. Files that are too large for
 /// the platform are read, so that they get the platform's own answer.
@@ -95,16 +100,41 @@ impl Skin {
         platform: Arc<Mutex<Platform>>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
+        Self::start_with(listener, platform, clock, None)
+    }
+
+    /// The same, and pushes what the platform says by itself — how jobs end, who scanned a code — to the
+    /// server that the pusher knows.
+    ///
+    /// # Errors
+    /// What the operating system says to the listener or the thread.
+    pub fn start_pushing(
+        listener: TcpListener,
+        platform: Arc<Mutex<Platform>>,
+        clock: Arc<dyn Clock>,
+        pusher: Pusher,
+    ) -> io::Result<Self> {
+        Self::start_with(listener, platform, clock, Some(pusher))
+    }
+
+    fn start_with(
+        listener: TcpListener,
+        platform: Arc<Mutex<Platform>>,
+        clock: Arc<dyn Clock>,
+        pusher: Option<Pusher>,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let shared = web::Data::new(Shared {
             platform,
             clock,
             ahead_milliseconds: AtomicU64::new(0),
+            carried: Mutex::default(),
+            changed: Notify::new(),
         });
         let (started, has_started) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("simulator".to_owned())
-            .spawn(move || serve(listener, shared, &started))?;
+            .spawn(move || serve(listener, shared, pusher, &started))?;
         let handle = has_started
             .recv()
             .map_err(|_| io::Error::other("the simulator's thread ended before it served"))??;
@@ -139,9 +169,11 @@ fn url_of(address: SocketAddr) -> String {
 fn serve(
     listener: TcpListener,
     shared: web::Data<Shared>,
+    pusher: Option<Pusher>,
     started: &mpsc::SyncSender<io::Result<ServerHandle>>,
 ) -> io::Result<()> {
     rt::System::new().block_on(async move {
+        let carried_by = shared.clone();
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(shared.clone())
@@ -157,7 +189,13 @@ fn serve(
                 let running = server.run();
                 // Whoever started us waits for this; if it is gone, nobody needs us.
                 let _ = started.send(Ok(running.handle()));
-                running.await
+                match pusher {
+                    None => running.await,
+                    Some(pusher) => tokio::select! {
+                        ended = running => ended,
+                        () = courier::carry(&carried_by, pusher) => Ok(()),
+                    },
+                }
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -172,6 +210,8 @@ struct Shared {
     platform: Arc<Mutex<Platform>>,
     clock: Arc<dyn Clock>,
     ahead_milliseconds: AtomicU64,
+    carried: Mutex<courier::Log>,
+    changed: Notify,
 }
 
 impl Shared {
@@ -187,6 +227,21 @@ impl Shared {
     fn advance(&self, milliseconds: u64) {
         self.ahead_milliseconds
             .fetch_add(milliseconds, Ordering::Relaxed);
+        self.has_changed();
+    }
+
+    fn carried(&self) -> MutexGuard<'_, courier::Log> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something happened that may have begun or ended a job.
+    fn has_changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Ready when something happens from now on, or happened since it was last waited for.
+    fn changed(&self) -> impl Future<Output = ()> {
+        self.changed.notified()
     }
 }
 
@@ -225,6 +280,7 @@ async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) ->
     };
     let now = shared.now();
     let answer = shared.platform().handle(now, &call);
+    shared.has_changed();
     deliver(&request, answer, now).await
 }
 

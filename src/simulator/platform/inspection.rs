@@ -57,6 +57,13 @@ pub enum Arrangement {
     /// A menu made in the console: `selfmenu_info` as `get_current_selfmenu_info` answers it. Menus that
     /// the API made vanish; null: the server URL was switched on, and the console's menu vanishes.
     ConsoleMenu(Option<Value>),
+    /// A user scans the QR code of this ticket. The server is told: `subscribe` or `SCAN`.
+    Scan {
+        /// Who.
+        openid: String,
+        /// Which code.
+        ticket: String,
+    },
     /// How the next job of a kind ends: `err(30003)` or `send fail` for a mass message, `failed:user block`
     /// or `failed: system failed` for a template message, `2` to `6` for publishing, `43101 refused` for a
     /// notice.
@@ -99,6 +106,9 @@ pub enum InspectionError {
     /// No such user.
     #[error("the user {0:?} is not known to the account")]
     User(String),
+    /// No code has this ticket.
+    #[error("no QR code has this ticket, or its time is over")]
+    Ticket,
     /// There is no room for more of it.
     #[error("too much of this was arranged already")]
     TooMuch,
@@ -152,10 +162,15 @@ impl Platform {
         arrangement: Arrangement,
     ) -> Result<(), InspectionError> {
         let place = self.place(app_id)?;
+        if let Arrangement::Scan { openid, ticket } = arrangement {
+            return self.scan(now, place, openid, &ticket);
+        }
         let state = &mut self.states[place];
         match arrangement {
             Arrangement::Quota { row, order } => state.quota.order(now, row, order),
             Arrangement::ConsoleMenu(menu) => state.menus.set_console(menu),
+            // Done above: it is more than the account's own state.
+            Arrangement::Scan { .. } => {}
             Arrangement::NextJob { kind, status } => {
                 if !state.jobs.decide(kind, status) {
                     return Err(InspectionError::TooMuch);

@@ -8,7 +8,10 @@ use serde_json::json;
 
 use super::Answer;
 use super::Call;
+use super::Event;
+use super::InspectionError;
 use super::Platform;
+use super::Scene;
 use super::answer::Refusal;
 use super::endpoint::Endpoint;
 use super::endpoint::Handled;
@@ -18,9 +21,11 @@ use super::endpoint::number;
 use super::endpoint::open;
 use super::endpoint::post;
 use super::endpoint::text;
+use super::job::cdata;
 use super::picture;
 use super::quota::QuotaRow;
 use crate::clock::Timestamp;
+use crate::id::OpenId;
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     post("/cgi-bin/qrcode/create", create).counted(QuotaRow::QrCreate),
@@ -84,11 +89,58 @@ impl Codes {
         self.made.insert(ticket, code);
     }
 
+    fn scene_of(&self, now: Timestamp, ticket: &str) -> Option<String> {
+        self.good(now, ticket).map(|code| code.scene.clone())
+    }
+
     pub(super) fn view(&self) -> Vec<Value> {
         let mut all: Vec<_> = self.made.iter().collect();
         all.sort_unstable_by_key(|(ticket, _)| *ticket);
         let shown = |(ticket, code): (&String, &Code)| json!({ "ticket": ticket, "scene": code.scene, "url": code.url, "until": code.until_seconds });
         all.into_iter().map(shown).collect()
+    }
+}
+
+impl Platform {
+    /// A user scans the code of this ticket: the server is told, as `subscribe` when the user begins to
+    /// follow by it, else as `SCAN`, and the user's window opens.
+    pub(super) fn scan(
+        &mut self,
+        now: Timestamp,
+        place: usize,
+        open_id: String,
+        ticket: &str,
+    ) -> Result<(), InspectionError> {
+        let state = &mut self.states[place];
+        let scene = state.codes.scene_of(now, ticket);
+        let scene = scene.ok_or(InspectionError::Ticket)?;
+        let is_new = state.followers.scanned(now, &open_id, &scene);
+        let (event, key) = match is_new {
+            true => ("subscribe", format!("qrscene_{scene}")),
+            false => ("SCAN", scene),
+        };
+        let acted = if is_new {
+            Scene::Follow
+        } else {
+            Scene::ScanCode
+        };
+        self.grants
+            .acted(now, &OpenId::new(open_id.as_str()), acted);
+        let app_id = self.settings.accounts[place].app_id.as_str().to_owned();
+        let elements = format!(
+            "<EventKey>{}</EventKey>\n<Ticket>{}</Ticket>\n",
+            cdata(&key),
+            cdata(ticket)
+        );
+        self.events.push(|number| Event {
+            number,
+            at_milliseconds: now.milliseconds(),
+            app_id,
+            from_user: open_id,
+            event: event.to_owned(),
+            elements,
+        });
+        Ok(())
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Follower {
     since_seconds: i64,
     remark: String,
     scene: Option<&'static str>,
+    /// The scene of the code by which the user came.
+    code: String,
     /// 1 iOS, 2 Android, 3 another; what conditional menus look at.
     pub(super) client_platform: Option<i64>,
     pub(super) tags: Vec<i64>,
@@ -138,6 +140,16 @@ impl Followers {
             Scene::ScanCode => self.follow(now, open_id, Some("ADD_SCENE_QR_CODE")),
             _ => self.follow(now, open_id, None),
         }
+    }
+
+    /// A user scanned a code; whether they follow since then.
+    pub(super) fn scanned(&mut self, now: Timestamp, open_id: &str, scene: &str) -> bool {
+        let was_there = self.seen(open_id).is_some_and(Follower::follows);
+        self.follow(now, open_id, Some("ADD_SCENE_QR_CODE"));
+        if let Some(follower) = self.known.get_mut(open_id).filter(|_| !was_there) {
+            follower.code = scene.to_owned();
+        }
+        !was_there
     }
 
     /// A user with this OpenID, following or not; `None` when the account has never had one.
@@ -237,6 +249,7 @@ fn told(visit: &mut Visit<'_>, open_id: &str) -> Result<Value, Refusal> {
     if !user.follows() {
         return Ok(json!({ "subscribe": 0, "openid": open_id }));
     }
+    let qr_scene: i64 = user.code.parse().unwrap_or(0);
     Ok(json!({
         "subscribe": 1,
         "openid": open_id,
@@ -246,8 +259,8 @@ fn told(visit: &mut Visit<'_>, open_id: &str) -> Result<Value, Refusal> {
         "groupid": user.group,
         "tagid_list": user.tags,
         "subscribe_scene": user.scene.unwrap_or("ADD_SCENE_OTHERS"),
-        "qr_scene": 0,
-        "qr_scene_str": "",
+        "qr_scene": qr_scene,
+        "qr_scene_str": if qr_scene == 0 { user.code.as_str() } else { "" },
     }))
 }
 

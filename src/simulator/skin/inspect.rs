@@ -93,6 +93,8 @@ pub(super) fn answer(
         (&Method::POST, "admin") => administer(body, shared),
         (&Method::GET, "prompts") => prompts(request, shared),
         (&Method::POST, "acted") => acted(body, shared),
+        (&Method::GET, "events") => events(request, shared),
+        (&Method::GET, "pushes") => Ok(lines(shared.carried().iter())),
         (&Method::GET, "state") => state(request, shared),
         (&Method::POST, "arrange") => arrange(body, shared),
         (&Method::GET, "clock") => Ok(json(&serde_json::json!({
@@ -162,6 +164,7 @@ fn arrange(body: &[u8], shared: &Shared) -> Result<HttpResponse, String> {
     let now = shared.now();
     let app_id = arranging.app_id.as_deref();
     let arranged = shared.platform().arrange(now, app_id, arranging.arrange);
+    shared.has_changed();
     arranged
         .map(|()| nothing())
         .map_err(|error| error.to_string())
@@ -185,6 +188,15 @@ fn calls(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, String>
     let platform = shared.platform();
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
     Ok(lines(platform.calls_after(wanted.after).take(limit)))
+}
+
+fn events(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, String> {
+    let wanted = listing(request)?;
+    let now = shared.now();
+    let mut platform = shared.platform();
+    platform.settle(now);
+    let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
+    Ok(lines(platform.events_after(wanted.after).take(limit)))
 }
 
 fn add_faults(body: &[u8], shared: &Shared) -> Result<HttpResponse, String> {
