@@ -44,6 +44,8 @@ impl Transport for Slow {
             Ok(Response {
                 status: 200,
                 content_type: None,
+                content_length: None,
+                content_disposition: None,
                 body: stream::iter([Ok(Bytes::from(body))]).boxed(),
             })
         })

@@ -1,7 +1,8 @@
 //! The typed client of the platform's API.
 //!
-//! Every call goes one way: token, host, exchange, and once more when the token was refused. From the
-//! ground up, a client is put together like this:
+//! Every call goes one way, in [`Api::call`]: a request type says which endpoint it is for, and what
+//! its answer is; the families below have them all. What has no type goes through [`Api::raw`]. From
+//! the ground up, a client is put together like this:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -52,6 +53,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::api::endpoint::Spec;
 use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::Platform;
@@ -59,12 +61,22 @@ use crate::platform::exchange::CALL_TIMEOUT;
 use crate::token::TokenSource;
 
 mod call;
+pub mod endpoint;
 mod error;
+mod handle;
 pub mod jssdk;
 mod message;
+mod raw;
+mod request;
+mod retry;
+pub mod tag;
 mod ticket;
+pub mod user;
 
 pub use self::error::CallError;
+pub use self::handle::ApiHandle;
+pub use self::raw::RawCall;
+pub use self::request::RequestError;
 use self::ticket::Tickets;
 pub use self::ticket::{TICKET_RENEWAL_WINDOW, TicketKind, TicketLease};
 
@@ -104,11 +116,32 @@ pub enum Delivery {
     },
 }
 
+/// How long a call that carries a file may take on one host: 10 MB at 1.4 Mbit/s.
+pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long what passes may be waited out: a little more than a minute, after which the minute's
+/// quota (45011) is there again.
+pub const PATIENCE: Duration = Duration::from_secs(70);
+
+/// The table of all endpoints, one part for each family.
+const SPECS: &[&[Spec]] = &[tag::SPECS, user::SPECS];
+
+/// All endpoints that have a type, in the order of their families.
+pub fn endpoints() -> impl Iterator<Item = &'static Spec> {
+    SPECS.iter().copied().flatten()
+}
+
 /// How the client behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How long one call to one host may take. Default: [`CALL_TIMEOUT`].
     pub timeout: Duration,
+    /// The same for calls that carry a file, and until the first byte of one that comes. Default:
+    /// [`MEDIA_TIMEOUT`].
+    pub media_timeout: Duration,
+    /// How long what passes (busy, no connection, the minute's quota) may be waited out before a call
+    /// fails. Zero: calls are made once. Default: [`PATIENCE`].
+    pub patience: Duration,
     /// Whether the answer −1 ("system error") counts as *not executed* for what must not happen
     /// twice, so that it may be tried again. The platform does not promise it: where a message that
     /// arrives twice is worse than one that does not arrive, set false, and such a message is
@@ -120,6 +153,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             timeout: CALL_TIMEOUT,
+            media_timeout: MEDIA_TIMEOUT,
+            patience: PATIENCE,
             busy_means_not_sent: true,
         }
     }
@@ -138,8 +173,11 @@ pub struct ApiParts {
     pub settings: Settings,
 }
 
-/// The client: of all accounts, on one runtime.
-pub struct Api {
+/// The client: of all accounts, on one runtime. Cloning it is cheap; clones are the same client.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
     platform: Arc<Platform>,
     sources: HashMap<AppId, Arc<dyn TokenSource>>,
     settings: Settings,
@@ -150,7 +188,7 @@ pub struct Api {
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api")
-            .field("accounts", &self.sources.keys())
+            .field("accounts", &self.0.sources.keys())
             .finish_non_exhaustive()
     }
 }
@@ -159,13 +197,13 @@ impl Api {
     /// Puts the parts together. Calls nobody.
     pub fn new(parts: ApiParts) -> Self {
         let named = |source: Arc<dyn TokenSource>| (source.account().clone(), source);
-        Self {
+        Self(Arc::new(Inner {
             platform: parts.platform,
             sources: parts.sources.into_iter().map(named).collect(),
             settings: parts.settings,
             clock: parts.clock,
             tickets: Tickets::default(),
-        }
+        }))
     }
 
     /// Sends one customer message (客服消息): the exact JSON of `custom/send`.
@@ -173,9 +211,8 @@ impl Api {
     /// It is sent again only when it surely was not executed: to the next host, or once more when the
     /// access token was refused. Must be called within a tokio runtime.
     pub async fn deliver(&self, account: &AppId, message: Bytes) -> Delivery {
-        let outcome = self
-            .call(account, message::send(message, &self.settings))
-            .await;
-        message::delivery(outcome, &self.settings)
+        let settings = &self.0.settings;
+        let ask = message::send(message, settings);
+        message::delivery(self.ask(account, &ask).await, settings)
     }
 }

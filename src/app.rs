@@ -80,6 +80,10 @@ pub enum StartError {
     #[cfg(feature = "redis")]
     #[error(transparent)]
     Redis(#[from] crate::store::redis::AddressError),
+    /// Where plain copies of the tokens are kept.
+    #[cfg(feature = "redis")]
+    #[error(transparent)]
+    Copies(#[from] crate::store::redis::CopiesError),
     /// The address of the MySQL server that keeps the tokens.
     #[cfg(feature = "mysql")]
     #[error(transparent)]
@@ -377,6 +381,7 @@ impl Stoppable {
         self.running.stop_public().await;
         self.inbox.close().await;
         self.running.stop_admin().await;
+        self.admin.store_uses().await;
         match stopped {
             Ok(Ok(Stopped { clean: true, .. })) => {
                 tracing::info!("Stopped; nothing was left in hand.");

@@ -22,7 +22,7 @@ pub use account::AccountSettings;
 pub use component::ComponentSettings;
 pub use handed::Handed;
 pub use raw::{Fault, Faults, Origin};
-pub use token::{TokenService, TokenSettings, TokenStoreKind};
+pub use token::{PublishSettings, TokenService, TokenSettings, TokenStoreKind};
 
 use crate::secret::AdminKey;
 

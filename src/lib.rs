@@ -43,6 +43,7 @@ pub mod id;
 pub mod metric;
 pub mod platform;
 pub mod protocol;
+pub mod quota;
 pub mod secret;
 pub mod simulator;
 pub mod store;

@@ -4,15 +4,18 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
+use crate::platform::download::{Received, download};
 use crate::platform::exchange::{Answer, Call, ExchangeError, Repeat, exchange};
-use crate::platform::hosts::Hosts;
+use crate::platform::hosts::{ApiHost, Hosts};
 use crate::transport::{Transport, TransportError};
 
 pub mod advice;
 pub(crate) mod decode;
+pub mod download;
 pub mod error;
 pub mod exchange;
 pub(crate) mod health;
@@ -25,6 +28,10 @@ const PROBE_PATH: &str = "/cgi-bin/get_api_domain_ip";
 
 /// How long a probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Makes one call to one host.
+type Exchange<T> =
+    for<'a> fn(&'a dyn Transport, &'a ApiHost, &'a Call) -> BoxFuture<'a, Result<T, ExchangeError>>;
 
 /// The platform as the network shows it: its hosts, and the transport that reaches them.
 pub struct Platform {
@@ -59,6 +66,34 @@ impl Platform {
     /// # Errors
     /// The last host's [`ExchangeError`].
     pub async fn call(&self, call: &Call) -> Result<Answer, ExchangeError> {
+        self.on_hosts(call, |transport, host, call| {
+            Box::pin(exchange(transport, host, call))
+        })
+        .await
+    }
+
+    /// Makes a call whose answer may be a file, which is then read as it comes; else as
+    /// [`Platform::call`].
+    ///
+    /// # Errors
+    /// The last host's [`ExchangeError`].
+    pub async fn download(&self, call: &Call) -> Result<Received, ExchangeError> {
+        self.on_hosts(call, |transport, host, call| {
+            Box::pin(download(transport, host, call))
+        })
+        .await
+    }
+
+    /// Fetches a file from an address that the platform gave, or that stands in the configuration.
+    /// No token goes there, and the hosts' health does not change.
+    ///
+    /// # Errors
+    /// The [`ExchangeError`].
+    pub async fn fetch(&self, host: &ApiHost, call: &Call) -> Result<Received, ExchangeError> {
+        download(&*self.transport, host, call).await
+    }
+
+    async fn on_hosts<T>(&self, call: &Call, exchange: Exchange<T>) -> Result<T, ExchangeError> {
         self.probe_failing_hosts();
         let mut last = None;
         for index in self.hosts.order() {
@@ -73,7 +108,7 @@ impl Platform {
             self.hosts.record(index, !failed, self.clock.monotonic());
             match outcome {
                 Err(error) if failed && may_go_elsewhere(&error, call.repeat) => {
-                    tracing::debug!(host = %host, endpoint = call.path, error = %error,
+                    tracing::debug!(host = %host, endpoint = &*call.path, error = %error,
                         "A call goes to the next API host.");
                     last = Some(error);
                 }
@@ -124,12 +159,8 @@ impl Platform {
 
 fn probe() -> Call {
     Call {
-        path: PROBE_PATH,
-        access_token: None,
-        credentials: None,
-        json: None,
-        repeat: Repeat::Harmless,
         timeout: PROBE_TIMEOUT,
+        ..Call::get(PROBE_PATH)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
 use crate::secret::VerifyTicket;
 
+pub mod copies;
 pub mod embedded;
 pub mod memory;
 pub mod memory_tokens;
@@ -27,6 +28,7 @@ pub mod redis;
 mod seen;
 mod ticket;
 pub mod tokens;
+pub mod usage;
 
 pub use ticket::{Desk, Pickup, Ticket};
 

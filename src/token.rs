@@ -34,6 +34,8 @@ pub mod central;
 mod error;
 pub(crate) mod flight;
 mod lifetime;
+pub mod mint;
+pub mod publisher;
 pub mod remote;
 mod renewal;
 mod request;
@@ -45,10 +47,12 @@ pub use self::error::TokenError;
 pub use self::lifetime::{
     ALARM_REMAINDER, HEARTBEAT, LONGEST_LOOK, MINIMUM_REMAINDER, RENEWAL_WINDOW,
 };
+use self::mint::Mint;
 pub use self::renewal::{ASK_LIMIT, RIGHT_LASTING, STORE_LIMIT};
-use self::renewal::{Shared, within};
+use self::renewal::{Errand, Shared, within};
+use self::request::AccessTokens;
 pub use self::request::Endpoint;
-pub use self::source::TokenSource;
+pub use self::source::{Asked, TokenSource};
 use self::state::{Need, State, Wish};
 pub use self::suspect::Suspect;
 
@@ -128,15 +132,36 @@ impl fmt::Debug for Keeper {
 impl Keeper {
     /// A keeper that looks into the store, and asks the platform, when a token is first needed.
     pub fn new(parts: KeeperParts) -> Self {
+        let key = TokenKey {
+            account: parts.account.clone(),
+            kind: parts.endpoint.kind(),
+        };
+        let mint = Arc::new(AccessTokens {
+            account: parts.account,
+            secret: parts.secret,
+            endpoint: parts.endpoint,
+            platform: parts.platform,
+            counters: parts.counters,
+        });
+        Self::minting(key, mint, parts.store, parts.clock)
+    }
+
+    /// A keeper of whatever `mint` brings: of access tokens, or of tickets.
+    pub fn minting(
+        key: TokenKey,
+        mint: Arc<dyn Mint>,
+        store: Arc<dyn Tokens>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
-            shared: Arc::new(Shared::new(parts)),
+            shared: Arc::new(Shared::new(key, mint, store, clock)),
             renewals: Mutex::new(JoinSet::new()),
         }
     }
 
     /// The account.
     pub fn account(&self) -> &AppId {
-        &self.shared.parts.account
+        self.shared.account()
     }
 
     /// A token that may be used now. Waits only when there is none in hand; a token that is soon to
@@ -147,24 +172,55 @@ impl Keeper {
     /// # Errors
     /// [`TokenError`] when there is no token, and none can be had now.
     pub async fn token(&self) -> Result<Lease, TokenError> {
+        self.token_because(|| None).await
+    }
+
+    async fn token_because(
+        &self,
+        cause: impl FnOnce() -> Option<String>,
+    ) -> Result<Lease, TokenError> {
         let waiting = {
             let mut state = self.shared.state();
             match state.need(self.shared.now()) {
                 Need::Nothing(lease) => return Ok(lease),
                 Need::Beside(lease, wish) => {
                     // A refusal to start is no matter here: the token in hand still serves.
-                    drop(self.renewal(&mut state, wish));
+                    drop(self.renewal(&mut state, Errand { wish, cause: None }));
                     return Ok(lease);
                 }
-                Need::Token => self.renewal(&mut state, Wish::Use)?,
+                Need::Token => {
+                    let (wish, cause) = (Wish::Use, cause());
+                    self.renewal(&mut state, Errand { wish, cause })?
+                }
             }
         };
         outcome_of(waiting).await
     }
 
+    /// As [`Keeper::token`], [`Keeper::report`] and [`Keeper::refresh`], for `who`, whom the history
+    /// names as the cause of what the platform was asked.
+    ///
+    /// # Errors
+    /// [`TokenError`] when no token can be had now.
+    pub async fn serve(&self, who: &str, asked: &Asked) -> Result<Lease, TokenError> {
+        match asked {
+            Asked::Token => self.token_because(|| Some(format!("asked by {who}"))).await,
+            Asked::Replacement(failed, code) => {
+                let cause = format!("reported by {who} with code {code}");
+                self.report_because(failed, *code, cause).await
+            }
+            Asked::Confirmation => self.refresh_because(Some(format!("asked by {who}"))).await,
+        }
+    }
+
     /// The token in hand, if it may be used. Asks nobody.
     pub fn held(&self) -> Option<Lease> {
         self.shared.state().lease(self.shared.now().monotonic)
+    }
+
+    /// Tells the newest generation whenever another token comes into hand; 0 before the first one.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.shared.state().generations()
     }
 
     /// Tells that the platform refused a token, and returns the one to use instead.
@@ -188,17 +244,30 @@ impl Keeper {
     /// # Errors
     /// [`TokenError`] when no token can be had now.
     pub async fn report(&self, failed: &Suspect, code: ErrorCode) -> Result<Lease, TokenError> {
+        self.report_because(failed, code, format!("code {code}"))
+            .await
+    }
+
+    async fn report_because(
+        &self,
+        failed: &Suspect,
+        code: ErrorCode,
+        cause: String,
+    ) -> Result<Lease, TokenError> {
         if !code.refuses_the_token() {
             return self.token().await;
         }
-        let wish = Wish::Replace(failed.clone());
+        let errand = Errand {
+            wish: Wish::Replace(failed.clone()),
+            cause: Some(cause),
+        };
         let (is_for_another, waiting) = {
             let mut state = self.shared.state();
-            match state.fulfilled(&wish, self.shared.now()) {
+            match state.fulfilled(&errand.wish, self.shared.now()) {
                 Some(current) => return Ok(current),
                 None => (
                     state.renewal_under_way().is_some(),
-                    self.renewal(&mut state, wish.clone())?,
+                    self.renewal(&mut state, errand.clone())?,
                 ),
             }
         };
@@ -211,9 +280,9 @@ impl Keeper {
         // The renewal that was under way knew nothing of this report.
         let waiting = {
             let mut state = self.shared.state();
-            match state.fulfilled(&wish, self.shared.now()) {
+            match state.fulfilled(&errand.wish, self.shared.now()) {
                 Some(current) => return Ok(current),
-                None => self.renewal(&mut state, wish)?,
+                None => self.renewal(&mut state, errand)?,
             }
         };
         outcome_of(waiting).await
@@ -225,9 +294,14 @@ impl Keeper {
     /// # Errors
     /// [`TokenError`] when no token can be had now.
     pub async fn refresh(&self) -> Result<Lease, TokenError> {
+        self.refresh_because(None).await
+    }
+
+    async fn refresh_because(&self, cause: Option<String>) -> Result<Lease, TokenError> {
         let waiting = {
+            let wish = Wish::Confirm(FRESH_FOR);
             let mut state = self.shared.state();
-            self.renewal(&mut state, Wish::Confirm(FRESH_FOR))?
+            self.renewal(&mut state, Errand { wish, cause })?
         };
         outcome_of(waiting).await
     }
@@ -254,11 +328,11 @@ impl Keeper {
     /// [`TokensError`].
     pub async fn note(&self, who: &str, what: &str) -> Result<(), TokensError> {
         let note = Note {
-            at: self.shared.parts.clock.now(),
+            at: self.shared.clock.now(),
             who: who.to_owned(),
             what: what.to_owned(),
         };
-        within(self.shared.parts.store.note(self.key(), note)).await
+        within(self.shared.store.note(self.key(), note)).await
     }
 
     /// Who did what to this account's token, in the order in which it was written down.
@@ -266,7 +340,7 @@ impl Keeper {
     /// # Errors
     /// [`TokensError`].
     pub async fn notes(&self) -> Result<Vec<Note>, TokensError> {
-        within(self.shared.parts.store.notes(self.key())).await
+        within(self.shared.store.notes(self.key())).await
     }
 
     fn key(&self) -> &TokenKey {
@@ -299,7 +373,7 @@ impl Keeper {
                 return;
             }
             let wish = state.due(now);
-            self.renewal(&mut state, wish)
+            self.renewal(&mut state, Errand { wish, cause: None })
         };
         if let Ok(waiting) = waiting {
             // Its failures are told where they happen.
@@ -315,7 +389,7 @@ impl Keeper {
     fn renewal(
         &self,
         state: &mut State,
-        wish: Wish,
+        errand: Errand,
     ) -> Result<watch::Receiver<Option<Outcome>>, TokenError> {
         if let Some(under_way) = state.renewal_under_way() {
             return Ok(under_way);
@@ -327,13 +401,13 @@ impl Keeper {
         let mut renewals = self.renewals.lock().unwrap_or_else(|e| e.into_inner());
         while renewals.try_join_next().is_some() {}
         renewals.spawn(async move {
-            let (outcome, note) = shared.renew(wish).await;
+            let (outcome, note) = shared.renew(errand).await;
             shared.state().renewal = None;
             // Nobody waiting is no matter: the state holds the outcome.
             let _ = done.send(Some(outcome));
             if let Some(note) = note {
                 // For people: not worth another try.
-                drop(within(shared.parts.store.note(&shared.key, note)).await);
+                drop(within(shared.store.note(&shared.key, note)).await);
             }
         });
         Ok(waiting)

@@ -1,5 +1,6 @@
 //! How bytes reach the platform: one trait that streams both ways, and its reqwest implementation.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ pub struct Request {
     /// Scheme, host, path and query. Never printed whole.
     pub url: String,
     /// The content type of the body.
-    pub content_type: Option<&'static str>,
+    pub content_type: Option<Cow<'static, str>>,
     /// A key that is sent as `Authorization: Bearer`; never to the platform.
     pub bearer: Option<ClientKey>,
     /// The body.
@@ -91,6 +92,10 @@ pub struct Response {
     pub status: u16,
     /// The content type, if one was given.
     pub content_type: Option<String>,
+    /// How many bytes the body has, if that was said.
+    pub content_length: Option<u64>,
+    /// The `Content-Disposition`, which names a file, if one was given.
+    pub content_disposition: Option<String>,
     /// The body.
     pub body: BoxStream<'static, Result<Bytes, TransportError>>,
 }

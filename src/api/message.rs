@@ -1,35 +1,52 @@
 //! Customer messages (客服消息): the call, and what its outcome means for the message.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
+use crate::api::call::Ask;
 use crate::api::{CallError, Delivery, Settings};
+use crate::platform::download::Received;
 use crate::platform::error::{Class, ErrorCode};
-use crate::platform::exchange::{Answer, Call, ExchangeError, Repeat};
+use crate::platform::exchange::{Call, ExchangeError, Repeat};
+use crate::quota::QuotaKey;
 
 /// Source: the official page "发送客服消息", read 2026-11.
 const SEND_PATH: &str = "/cgi-bin/message/custom/send";
 
-/// The call that sends one message. There is no idempotency key: twice would be seen twice.
-pub(super) fn send(message: Bytes, settings: &Settings) -> Call {
-    Call {
-        path: SEND_PATH,
-        access_token: None,
-        credentials: None,
-        json: Some(message),
+/// The call that sends one message. There is no idempotency key: twice would be seen twice. Its caller
+/// waits out what passes, with the message marked as waiting meanwhile.
+pub(super) fn send(message: Bytes, settings: &Settings) -> Ask {
+    let call = Call {
         repeat: Repeat::Harmful,
         timeout: settings.timeout,
+        ..Call::post(SEND_PATH, message)
+    };
+    Ask {
+        call,
+        quota: Some(QuotaKey("custom_send")),
+        needs_token: true,
+        may_be_a_file: false,
+        patience: Duration::ZERO,
     }
 }
 
 /// What the outcome of the call means for the message.
-pub(super) fn delivery(outcome: Result<Answer, CallError>, settings: &Settings) -> Delivery {
+pub(super) fn delivery(outcome: Result<Received, CallError>, settings: &Settings) -> Delivery {
     match outcome {
-        Ok(answer) => Delivery::Sent { rid: answer.rid },
+        Ok(Received::Json(answer)) => Delivery::Sent { rid: answer.rid },
+        Ok(Received::File(_)) | Err(CallError::Answer { .. } | CallError::Stopped) => {
+            Delivery::Unknown {
+                reason: "the platform's answer was not seen".to_owned(),
+            }
+        }
         Err(CallError::Exchange(error)) => unanswered(error, settings),
-        Err(error @ CallError::NoSecret { .. }) => Delivery::Impossible {
+        Err(error @ (CallError::NoSecret { .. } | CallError::Request(_))) => Delivery::Impossible {
             reason: error.to_string(),
         },
-        Err(error) => not_sent(error.to_string(), error.code().map(|code| code.0)),
+        Err(error @ (CallError::Token(_) | CallError::NotRenewed { .. })) => {
+            not_sent(error.to_string(), error.code().map(|code| code.0))
+        }
     }
 }
 
@@ -95,7 +112,7 @@ mod tests {
         }
     }
 
-    fn answered(code: i64) -> Result<Answer, CallError> {
+    fn answered(code: i64) -> Result<Received, CallError> {
         Err(CallError::Exchange(ExchangeError::Refused {
             code: ErrorCode(code),
             message: String::new(),

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::api::call::Ask;
+use crate::api::endpoint::FromAnswer as _;
 use crate::api::{Api, CallError};
 use crate::id::AppId;
-use crate::platform::exchange::{Call, Repeat};
+use crate::platform::exchange::{Answer, Call};
 use crate::secret::JsTicket;
 use crate::token::TokenError;
 use crate::token::flight::Flight;
@@ -166,24 +168,24 @@ impl Api {
     /// # Errors
     /// The [`CallError`] that all who waited for one question share.
     pub async fn ticket(
-        self: &Arc<Self>,
+        &self,
         account: &AppId,
         kind: TicketKind,
     ) -> Result<TicketLease, Arc<CallError>> {
-        if !self.sources.contains_key(account) {
+        if !self.0.sources.contains_key(account) {
             let account = account.clone();
             return Err(Arc::new(CallError::NoSecret { account }));
         }
-        let slot = self.tickets.slot(account, kind);
-        if let Some(at_hand) = slot.at_hand(self.clock.monotonic()) {
+        let slot = self.0.tickets.slot(account, kind);
+        if let Some(at_hand) = slot.at_hand(self.0.clock.monotonic()) {
             return at_hand;
         }
         let asking = || {
-            let (api, slot) = (Arc::clone(self), Arc::clone(&slot));
+            let (api, slot) = (self.clone(), Arc::clone(&slot));
             let account = account.clone();
             async move {
                 let outcome = api.ask_for_ticket(&account, kind).await.map_err(Arc::new);
-                slot.keep(&outcome, api.clock.monotonic());
+                slot.keep(&outcome, api.0.clock.monotonic());
                 if let Err(error) = &outcome {
                     tracing::warn!(account = %account, kind = kind.name(), error = %error,
                         "No JS-SDK ticket was given.");
@@ -192,7 +194,7 @@ impl Api {
             }
         };
         let outcome = slot.flight.join(asking).await;
-        let now = self.clock.monotonic();
+        let now = self.0.clock.monotonic();
         if let Some(held) = slot.state().0.as_ref().filter(|held| held.is_usable(now)) {
             return Ok(held.lease(now));
         }
@@ -203,16 +205,19 @@ impl Api {
     }
 
     async fn ask_for_ticket(&self, account: &AppId, kind: TicketKind) -> Result<Held, CallError> {
-        let asked_at = self.clock.monotonic();
-        let call = Call {
-            path: kind.path(),
-            access_token: None,
-            credentials: None,
-            json: None,
-            repeat: Repeat::Harmless,
-            timeout: self.settings.timeout,
+        let asked_at = self.0.clock.monotonic();
+        let ask = Ask {
+            call: Call {
+                timeout: self.0.settings.timeout,
+                ..Call::get(kind.path())
+            },
+            quota: None,
+            needs_token: true,
+            may_be_a_file: false,
+            // The pause between questions is kept here.
+            patience: Duration::ZERO,
         };
-        let answer = self.call(account, call).await?;
+        let answer = Answer::read(self.ask(account, &ask).await?)?;
         let ticket = answer.value.get("ticket").and_then(Value::as_str);
         let seconds = answer.value.get("expires_in").and_then(Value::as_u64);
         let believed = seconds.filter(|seconds| (1..=LONGEST_LIFE_SECONDS).contains(seconds));
@@ -223,9 +228,11 @@ impl Api {
                 first_seen: asked_at,
                 asked_at,
             }),
-            (None, _) => Err(CallError::Answer { fault: "no ticket" }),
+            (None, _) => Err(CallError::Answer {
+                fault: "no ticket".into(),
+            }),
             (_, None) => Err(CallError::Answer {
-                fault: "no expires_in between 1 and 86400 seconds",
+                fault: "no expires_in between 1 and 86400 seconds".into(),
             }),
         }
     }

@@ -12,14 +12,17 @@ use crate::config::{AccountSettings, Config, TokenService, TokenStoreKind};
 use crate::http::admin::AdminParts;
 use crate::metric::Counters;
 use crate::platform::Platform;
+use crate::store::copies::PlainCopies;
 use crate::store::embedded::EmbeddedTokens;
 use crate::store::memory_tokens::MemoryTokens;
 #[cfg(feature = "mysql")]
 use crate::store::mysql::MysqlTokens;
 #[cfg(feature = "redis")]
-use crate::store::redis::RedisTokens;
+use crate::store::redis::{RedisCopies, RedisTokens};
 use crate::store::tokens::Tokens;
+use crate::store::usage::TokenUsage;
 use crate::token::central::Central;
+use crate::token::publisher::Publisher;
 use crate::token::remote::{RemoteParts, RemoteTokens};
 use crate::token::{Keeper, KeeperParts, TokenSource};
 use crate::transport::{HttpTransport, Transport};
@@ -31,19 +34,57 @@ pub(super) struct Outward {
     pub(super) sources: Vec<Arc<dyn TokenSource>>,
     /// Those of the sources that ask the platform themselves.
     keepers: Vec<Arc<Keeper>>,
+    /// Where plain copies of their tokens are kept.
+    copies: Option<Arc<dyn PlainCopies>>,
+    /// What the keepers share with other processes; one who asks a token service has none.
+    stores: Option<TokenStores>,
 }
 
-fn open_token_store(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Tokens>, StartError> {
+/// One store, for the two things that are kept there.
+#[derive(Debug, Clone)]
+struct TokenStores {
+    tokens: Arc<dyn Tokens>,
+    usage: Arc<dyn TokenUsage>,
+}
+
+impl TokenStores {
+    fn of<T: Tokens + TokenUsage + 'static>(store: Arc<T>) -> Self {
+        Self {
+            tokens: Arc::clone(&store) as Arc<dyn Tokens>,
+            usage: store,
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+fn open_copies(config: &Config) -> Result<Option<Arc<dyn PlainCopies>>, StartError> {
+    let Some(publish) = &config.token.publish else {
+        return Ok(None);
+    };
+    let copies = RedisCopies::open(publish.url.expose(), &publish.key)?;
+    Ok(Some(Arc::new(copies)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_copies(_config: &Config) -> Result<Option<Arc<dyn PlainCopies>>, StartError> {
+    Ok(None)
+}
+
+fn open_token_store(config: &Config, clock: &Arc<dyn Clock>) -> Result<TokenStores, StartError> {
     Ok(match &config.token.store {
-        TokenStoreKind::Embedded => EmbeddedTokens::open(&config.store.data_dir, clock.clone())?,
-        TokenStoreKind::Memory => MemoryTokens::new(clock.clone()),
+        TokenStoreKind::Embedded => {
+            let data_dir = &config.store.data_dir;
+            TokenStores::of(EmbeddedTokens::open(data_dir, clock.clone())?)
+        }
+        TokenStoreKind::Memory => TokenStores::of(MemoryTokens::new(clock.clone())),
         #[cfg(feature = "redis")]
-        TokenStoreKind::Redis(address) => Arc::new(RedisTokens::open(address.expose())?),
+        TokenStoreKind::Redis(address) => {
+            TokenStores::of(Arc::new(RedisTokens::open(address.expose())?))
+        }
         #[cfg(feature = "mysql")]
-        TokenStoreKind::Mysql(address) => Arc::new(MysqlTokens::open(address.expose())?),
+        TokenStoreKind::Mysql(address) => {
+            TokenStores::of(Arc::new(MysqlTokens::open(address.expose())?))
+        }
     })
 }
 
@@ -51,22 +92,22 @@ fn open_token_store(
 fn make_keepers(
     config: &Config,
     platform: &Arc<Platform>,
+    store: &Arc<dyn Tokens>,
     clock: &Arc<dyn Clock>,
     counters: &Arc<Counters>,
-) -> Result<Vec<Arc<Keeper>>, StartError> {
-    let store = open_token_store(config, clock)?;
+) -> Vec<Arc<Keeper>> {
     let keeper = |account: &AccountSettings| {
         Some(Arc::new(Keeper::new(KeeperParts {
             account: account.credentials.app_id().clone(),
             secret: account.app_secret.clone()?,
             endpoint: config.token.endpoint,
-            store: Arc::clone(&store),
+            store: Arc::clone(store),
             platform: Arc::clone(platform),
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
         })))
     };
-    Ok(config.accounts.values().filter_map(keeper).collect())
+    config.accounts.values().filter_map(keeper).collect()
 }
 
 /// The service's tokens, of every account.
@@ -101,13 +142,18 @@ impl Outward {
             Arc::clone(&config.hosts),
             Arc::clone(clock),
         ));
-        let (keepers, sources) = match &config.token_service {
-            Some(service) => (
+        let stores = match &config.token_service {
+            Some(_) => None,
+            None => Some(open_token_store(config, clock)?),
+        };
+        let (keepers, sources) = match (&config.token_service, &stores) {
+            (Some(service), _) => (
                 Vec::new(),
                 remote_sources(config, service, &transport, clock),
             ),
-            None => {
-                let keepers = make_keepers(config, &platform, clock, counters)?;
+            (None, None) => (Vec::new(), Vec::new()),
+            (None, Some(stores)) => {
+                let keepers = make_keepers(config, &platform, &stores.tokens, clock, counters);
                 let source = |keeper: &Arc<Keeper>| Arc::clone(keeper) as Arc<dyn TokenSource>;
                 let sources = keepers.iter().map(source).collect();
                 (keepers, sources)
@@ -123,12 +169,18 @@ impl Outward {
             api: Arc::new(api),
             sources,
             keepers,
+            copies: open_copies(config)?,
+            stores,
         })
     }
 
     /// Has the keepers look after their tokens until `stop` says so.
     pub(super) fn look_after_tokens(&self, stop: &watch::Receiver<bool>, runtime: &Runtime) {
         for keeper in &self.keepers {
+            if let Some(copies) = &self.copies {
+                let publisher = Publisher::new(Arc::clone(keeper), Arc::clone(copies));
+                runtime.spawn(publisher.run(stop.clone()));
+            }
             let (keeper, stop) = (Arc::clone(keeper), stop.clone());
             runtime.spawn(async move { keeper.run(stop).await });
         }
@@ -140,7 +192,11 @@ impl Outward {
         };
         let names = config.accounts.iter().map(named).collect();
         let (sources, clock) = (self.sources.clone(), Arc::clone(clock));
-        Central::new(sources, names, clock, runtime.handle().clone())
+        let central = Central::new(sources, names, clock, runtime.handle().clone());
+        match &self.stores {
+            Some(stores) => central.counting_in(Arc::clone(&stores.usage)),
+            None => central,
+        }
     }
 
     /// The parts of an admin listener.

@@ -94,6 +94,7 @@ impl TokenServer {
                 () = running.stop() => Exit::Clean,
                 _ = signals.next() => Exit::SecondSignal,
             };
+            admin.store_uses().await;
             // Whoever is answered may need a renewal, so the keepers end last. They may have already.
             let _ = stop_keepers.send(true);
             Ok(exit)
@@ -103,6 +104,9 @@ impl TokenServer {
     /// Stops now.
     pub fn stop(mut self) {
         self.admin.stopping();
-        self.runtime.block_on(self.running.stop());
+        self.runtime.block_on(async {
+            self.running.stop().await;
+            self.admin.store_uses().await;
+        });
     }
 }

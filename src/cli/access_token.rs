@@ -12,8 +12,8 @@ use crate::app::find_admin_key;
 use crate::clock::Timestamp;
 use crate::config::Config;
 
-/// How many of the newest reads, reports and renewals are printed for people.
-const SHOWN: usize = 5;
+/// How many of the newest questions to the platform are printed for people.
+const SHOWN: usize = 8;
 
 /// Look at the access tokens of the running server.
 #[derive(Debug, Subcommand)]
@@ -153,24 +153,54 @@ fn told(status: &Value) -> Vec<String> {
         format!("{name} ({account}): {held}"),
         format!("  source: {}", text(&status["source"])),
     ];
-    for (title, key) in [("renewals", "renewals"), ("asked by", "notes")] {
-        let all = status[key].as_array().map_or(&[][..], Vec::as_slice);
-        for entry in all.iter().rev().take(SHOWN) {
-            let at = Timestamp::from_milliseconds(entry["at"].as_i64().unwrap_or(0));
-            let asked = entry["asked"].as_str().unwrap_or("ahead of time");
-            let code = entry["errcode"].as_i64();
-            let code = code.map_or_else(String::new, |code| format!(" {code}"));
-            let who = text(&entry["who"]);
-            let generation = entry["generation"].as_u64();
-            let generation =
-                generation.map_or("no token".to_owned(), |n| format!("generation {n}"));
-            lines.push(format!(
-                "  {title}: {} {generation}, {who}: {asked}{code}",
-                local_time(at)
-            ));
-        }
+    if let Some(by) = status["obtained_by"].as_str() {
+        lines.push(format!("  asked for by: {by}"));
+    }
+    if let Some(failure) = status["failure"].as_str() {
+        lines.push(format!("  last failure: {failure}"));
+    }
+    let all = |key: &str| status[key].as_array().map_or(&[][..], Vec::as_slice);
+    for entry in all("history").iter().rev().take(SHOWN) {
+        let (process, what) = (text(&entry["process"]), text(&entry["what"]));
+        lines.push(format!("  {} {process}: {what}", at(&entry["at"])));
+    }
+    for used in all("clients") {
+        lines.push(format!("  {}", client(used)));
+    }
+    if let Some(missing) = status["missing"].as_str() {
+        lines.push(format!(
+            "  what was done before is not known now: {missing}"
+        ));
     }
     lines
+}
+
+fn at(milliseconds: &Value) -> String {
+    let at = Timestamp::from_milliseconds(milliseconds.as_i64().unwrap_or(0));
+    local_time(at)
+}
+
+/// `client crm: read it 12 times, last at …; reported it once, last at … with 40001`.
+fn client(used: &Value) -> String {
+    let times = |count: &Value| match count.as_u64().unwrap_or(0) {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    let name = used["client"].as_str().unwrap_or_default();
+    let mut told = format!("client {name}: read it {}", times(&used["reads"]));
+    if used["reads"] != 0 {
+        told += &format!(", last at {}", at(&used["last_read_at"]));
+    }
+    if used["reports"] != 0 {
+        told += &format!(
+            "; reported it {}, last at {} with {}",
+            times(&used["reports"]),
+            at(&used["last_report_at"]),
+            used["last_errcode"]
+        );
+    }
+    told
 }
 
 fn given(args: &AccountArgs, answer: &Value) -> Result<(), Failure> {

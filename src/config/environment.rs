@@ -13,7 +13,7 @@ pub(super) struct Variable {
 }
 
 /// Names, and the keys that they set. The first name of a key is the canonical one; it wins over its aliases.
-const NAMES: [(&str, &str); 22] = [
+const NAMES: [(&str, &str); 23] = [
     ("WECHAT_APP_ID", "accounts.default.app_id"),
     ("WECHAT_APPID", "accounts.default.app_id"),
     ("WECHAT_OFFICIAL_ACCOUNT_APPID", "accounts.default.app_id"),
@@ -42,6 +42,7 @@ const NAMES: [(&str, &str); 22] = [
     ("WXHOOK_STORE", "store.kind"),
     ("WXHOOK_API_HOSTS", "api.hosts"),
     ("WXHOOK_TOKEN_STORE", "token.store"),
+    ("WXHOOK_TOKEN_PUBLISH_URL", "token.publish.url"),
     ("WXHOOK_LOG", "log.filter"),
     ("WXHOOK_LOG_FORMAT", "log.format"),
     ("WXHOOK_CONFIG", ""),

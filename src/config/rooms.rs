@@ -33,6 +33,8 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     };
     let accounts = account::read_all(reader, needs);
     let token_service = token::service(reader);
+    let service = token_service.as_ref().and_then(Option::as_ref);
+    token::check_publisher(reader, tokens.as_ref(), service);
     let js_origins = token::origins(reader);
     let clients = token::clients(reader, accounts.as_deref().unwrap_or_default());
     let http = http?;
@@ -178,6 +180,8 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
     let proxy = reader.secret("api.proxy", proxy);
     let connect_timeout = reader.text("api.connect_timeout", between("50ms", "1m"));
     let timeout = reader.text("api.timeout", between("50ms", "2m"));
+    let media_timeout = reader.text("api.media_timeout", between("1s", "10m"));
+    let patience = reader.text("api.patience", between("0s", "10m"));
     let busy_means_not_sent = reader.flag("api.busy_means_not_sent");
     let hosts = hosts?;
     let transport = crate::transport::Settings {
@@ -189,6 +193,8 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
     };
     let api = crate::api::Settings {
         timeout: timeout?,
+        media_timeout: media_timeout?,
+        patience: patience?,
         busy_means_not_sent: busy_means_not_sent?,
     };
     Some((hosts, transport, api))

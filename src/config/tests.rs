@@ -295,3 +295,33 @@ fn a_wrong_token_store_is_named_without_its_password() {
         assert!(!found.contains("hunter2"), "{written}: {found}");
     }
 }
+
+#[cfg(feature = "redis")]
+#[test]
+fn plain_copies_need_an_address_and_a_key_that_names_the_account() {
+    let url = ("WXHOOK_TOKEN_PUBLISH_URL", "redis://:hunter2@10.0.0.5/1");
+    let key = ("WXHOOK__TOKEN__PUBLISH__KEY", "wx:{appid}:access_token");
+    let config = loaded(&with_account(&[url, key]));
+    let publish = config.token.publish.as_ref().unwrap();
+    assert_eq!(publish.key, "wx:{appid}:access_token");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert!(loaded(&with_account(&[])).token.publish.is_none());
+    let wrong = [
+        vec![url],
+        vec![key],
+        vec![url, ("WXHOOK__TOKEN__PUBLISH__KEY", "access_token")],
+        vec![url, ("WXHOOK__TOKEN__PUBLISH__KEY", "{wx}:{appid}")],
+        vec![
+            ("WXHOOK_TOKEN_PUBLISH_URL", "http://:hunter2@10.0.0.5"),
+            key,
+        ],
+        vec![
+            url,
+            key,
+            ("WXHOOK__TOKEN__SOURCE", "http://10.0.0.5:8081"),
+            ("WXHOOK__TOKEN__CLIENT_KEY", "0123456789abcdef"),
+        ],
+    ];
+    let told = wrong.map(|pairs| faults(&with_account(&pairs)).to_string());
+    insta::assert_snapshot!(told.join("\n"));
+}

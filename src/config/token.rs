@@ -7,13 +7,11 @@ use crate::api::jssdk::Origin;
 use crate::http::client::{Client, Right};
 use crate::id::AppId;
 use crate::platform::hosts::ApiHost;
-use crate::secret::ClientKey;
-#[cfg(any(feature = "redis", feature = "mysql"))]
-use crate::secret::StoreAddress;
+use crate::secret::{ClientKey, StoreAddress};
 #[cfg(feature = "mysql")]
 use crate::store::mysql::MysqlTokens;
 #[cfg(feature = "redis")]
-use crate::store::redis::RedisTokens;
+use crate::store::redis::{CopiesError, RedisCopies, RedisTokens};
 use crate::token::Endpoint;
 
 /// A central token service to ask, instead of the platform.
@@ -48,6 +46,17 @@ pub struct TokenSettings {
     pub store: TokenStoreKind,
     /// Which of the platform's endpoints gives them.
     pub endpoint: Endpoint,
+    /// Where a plain copy of each token is kept for other systems, if anywhere.
+    pub publish: Option<PublishSettings>,
+}
+
+/// What `[token.publish]` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishSettings {
+    /// The Redis server.
+    pub url: StoreAddress,
+    /// The pattern of the keys: `{appid}` stands for the AppID.
+    pub key: String,
 }
 
 const CLIENT_KEYS: [&str; 3] = ["key", "rights", "accounts"];
@@ -60,10 +69,70 @@ pub(super) fn settings(reader: &mut Reader) -> Option<TokenSettings> {
         reader.fault("token.store", "is empty", STORES);
     }
     let endpoint = reader.text("token.endpoint", endpoint);
+    let publish = publish(reader);
     Some(TokenSettings {
         store: store??,
         endpoint: endpoint?,
+        publish: publish?,
     })
+}
+
+/// Reads `[token.publish]`: an address and a key, or neither.
+fn publish(reader: &mut Reader) -> Option<Option<PublishSettings>> {
+    let url = reader.secret("token.publish.url", publish_url);
+    let key = reader.text("token.publish.key", publish_key);
+    match (url?, key?) {
+        (None, None) => Some(None),
+        (Some(url), Some(key)) => Some(Some(PublishSettings { url, key })),
+        (Some(_), None) => {
+            reader.fault(
+                "token.publish.key",
+                "is not set, but token.publish.url is",
+                "name the key that the other system reads, like \"wx:{appid}:access_token\"",
+            );
+            None
+        }
+        (None, Some(_)) => {
+            reader.fault(
+                "token.publish.url",
+                "is not set, but token.publish.key is",
+                "name the Redis server that the other system reads: redis://…",
+            );
+            None
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+fn publish_url(address: &str) -> Result<StoreAddress, Problem> {
+    RedisTokens::open(address).map_err(wrong_address)?;
+    Ok(StoreAddress::new(address))
+}
+
+#[cfg(feature = "redis")]
+fn publish_key(pattern: &str) -> Result<Option<String>, Problem> {
+    let pattern = pattern.trim();
+    if pattern.is_empty() {
+        return Ok(None);
+    }
+    match RedisCopies::open("redis://localhost", pattern) {
+        Err(error @ CopiesError::Pattern) => {
+            let remedy = "write it like \"wx:{appid}:access_token\"";
+            Err(Problem::new(error.to_string(), remedy))
+        }
+        _ => Ok(Some(pattern.to_owned())),
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+fn publish_url(address: &str) -> Result<StoreAddress, Problem> {
+    redis(address).map(|_| StoreAddress::new(address))
+}
+
+#[cfg(not(feature = "redis"))]
+fn publish_key(pattern: &str) -> Result<Option<String>, Problem> {
+    let pattern = pattern.trim();
+    Ok((!pattern.is_empty()).then(|| pattern.to_owned()))
 }
 
 const STORES: &str =
@@ -123,6 +192,21 @@ fn endpoint(text: &str) -> Result<Endpoint, Problem> {
             "is not a token endpoint",
             "use \"stable\", or \"plain\" if no other system asks that endpoint for this account",
         )),
+    }
+}
+
+/// Only one who asks the platform publishes what it gave.
+pub(super) fn check_publisher(
+    reader: &mut Reader,
+    settings: Option<&TokenSettings>,
+    service: Option<&TokenService>,
+) {
+    if service.is_some() && settings.is_some_and(|settings| settings.publish.is_some()) {
+        reader.fault(
+            "token.publish.url",
+            "is set, but this server gets its tokens from token.source",
+            "set it at the central wxhook, which asks the platform",
+        );
     }
 }
 

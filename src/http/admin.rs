@@ -75,6 +75,13 @@ impl Admin {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
+    /// Stores who used tokens, as the last thing before the process ends.
+    pub async fn store_uses(&self) {
+        if let Err(error) = self.parts.central.store_uses().await {
+            tracing::warn!(error = %error, "Who used tokens in the last seconds is not stored.");
+        }
+    }
+
     pub(super) fn parts(&self) -> &AdminParts {
         &self.parts
     }

@@ -10,7 +10,8 @@ use super::client::{Caller, Right};
 use crate::clock::Timestamp;
 use crate::id::AppId;
 use crate::platform::error::ErrorCode;
-use crate::token::central::{Asked, Central, Status};
+use crate::store::usage::ClientUse;
+use crate::token::central::{Central, Overview};
 use crate::token::{Lease, MINIMUM_REMAINDER, Suspect, TokenError};
 
 /// Bytes of the longest report.
@@ -61,8 +62,8 @@ impl Admin {
         match (method, path) {
             ("GET", []) if matches!(caller, Caller::Admin) => {
                 let now = self.parts().clock.now();
-                let statuses = central.statuses();
-                let shown: Vec<Value> = statuses.iter().map(|known| status(known, now)).collect();
+                let overviews = central.overviews().await;
+                let shown: Vec<Value> = overviews.iter().map(|known| shown(known, now)).collect();
                 HttpResponse::Ok().json(json!({ "tokens": shown }))
             }
             ("GET", []) => refused("this needs the admin key"),
@@ -170,43 +171,39 @@ fn missing(account: &str) -> HttpResponse {
     ))
 }
 
-fn status(status: &Status, now: Timestamp) -> Value {
-    let newest = status.renewals.last();
-    let current = newest.filter(|newest| {
-        status
-            .held
-            .is_some_and(|(held, _)| held == newest.generation)
-    });
-    let code = |asked: Asked| match asked {
-        Asked::Report(code) => Some(code.0),
-        _ => None,
-    };
-    let renewals = status.renewals.iter().map(|renewal| {
-        json!({
-            "at": renewal.at.milliseconds(),
-            "generation": renewal.generation,
-            "who": renewal.who,
-            "asked": renewal.asked.map(Asked::name),
-            "errcode": renewal.asked.and_then(code),
-        })
-    });
-    let notes = status.notes.iter().map(|note| {
-        json!({
-            "at": note.at.milliseconds(),
-            "who": note.who,
-            "asked": note.asked.name(),
-            "errcode": code(note.asked),
-            "generation": note.generation,
-        })
-    });
+/// One account for `wxhook access-token show`. Times are in milliseconds since 1970.
+fn shown(known: &Overview, now: Timestamp) -> Value {
+    let status = known.status.as_ref();
+    let held = status.filter(|status| !status.remaining.is_zero());
+    let history = known.history.iter().map(
+        |note| json!({ "at": note.at.milliseconds(), "process": note.who, "what": note.what }),
+    );
     json!({
-        "name": status.name,
-        "account": status.account.as_str(),
-        "source": status.origin,
-        "generation": status.held.map(|(generation, _)| generation),
-        "expires_in": status.held.map(|(_, seconds)| seconds),
-        "age_seconds": current.map(|renewal| now.since(renewal.at).as_secs()),
-        "renewals": renewals.collect::<Vec<_>>(),
-        "notes": notes.collect::<Vec<_>>(),
+        "name": known.name,
+        "account": known.account.as_str(),
+        "source": known.origin,
+        "generation": held.map(|held| held.generation),
+        "expires_in": held.map(|held| held.remaining.as_secs()),
+        "age_seconds": held.map(|held| now.since(held.obtained_at).as_secs()),
+        "obtained_at": held.map(|held| held.obtained_at.milliseconds()),
+        "confirmed_at": held.map(|held| held.confirmed_at.milliseconds()),
+        "obtained_by": held.map(|held| held.obtained_by.as_str()),
+        "failure": status.and_then(|status| status.failure.as_ref()).map(ToString::to_string),
+        "store_is_away": status.is_some_and(|status| status.store_is_away),
+        "history": history.collect::<Vec<_>>(),
+        "clients": known.uses.iter().map(client).collect::<Vec<_>>(),
+        "missing": known.missing.as_ref().map(ToString::to_string),
+    })
+}
+
+fn client(used: &ClientUse) -> Value {
+    let at = |at: Timestamp, count: u64| (count > 0).then(|| at.milliseconds());
+    json!({
+        "client": used.client,
+        "reads": used.reads,
+        "last_read_at": at(used.last_read_at, used.reads),
+        "reports": used.reports,
+        "last_report_at": at(used.last_report_at, used.reports),
+        "last_errcode": (used.reports > 0).then_some(used.last_errcode),
     })
 }

@@ -1,6 +1,8 @@
 //! One request to one host becomes one decoded answer. Tokens are only carried here, never asked for.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -35,28 +37,92 @@ pub enum Repeat {
     Harmful,
 }
 
+/// What is sent along with a call.
+#[derive(Clone)]
+pub enum Payload {
+    /// Nothing.
+    None,
+    /// A JSON document.
+    Json(Bytes),
+    /// Bytes that come while they are sent, from their beginning for each host that is tried.
+    Stream {
+        /// What they are.
+        content_type: Arc<str>,
+        /// Exactly so many of them come.
+        length: u64,
+        /// Begins them anew.
+        open: OpenStream,
+    },
+}
+
+/// Begins a stream of bytes anew, each time that it is called.
+pub type OpenStream = Arc<dyn Fn() -> BoxStream<'static, std::io::Result<Bytes>> + Send + Sync>;
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Json(json) => write!(f, "Json({} bytes)", json.len()),
+            Self::Stream { length, .. } => write!(f, "Stream({length} bytes)"),
+        }
+    }
+}
+
 /// One call of the platform's API, without its host. Its `Debug` shows no body: it may hold a secret.
 #[derive(Clone)]
 pub struct Call {
+    /// `GET` or `POST`.
+    pub method: Method,
     /// The path, from its slash, with the part of the query that never changes, if there is one.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
+    /// What else stands in the query, as it is before it is encoded.
+    pub query: Vec<(Cow<'static, str>, String)>,
     /// The access token that rides in the query.
     pub access_token: Option<AccessToken>,
     /// The credentials that ride in the query, as only the plain token endpoint wants them.
     pub credentials: Option<(AppId, AppSecret)>,
-    /// The JSON body; without one the call is a `GET`.
-    pub json: Option<Bytes>,
+    /// The body.
+    pub payload: Payload,
+    /// Codes that are good answers to this call: what they say is in the answer.
+    pub accepts: &'static [i64],
     /// Whether it may be repeated.
     pub repeat: Repeat,
     /// [`CALL_TIMEOUT`], or what this call needs.
     pub timeout: Duration,
 }
 
+impl Call {
+    /// A `GET` that may be repeated, within [`CALL_TIMEOUT`].
+    pub fn get(path: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            method: Method::Get,
+            path: path.into(),
+            query: Vec::new(),
+            access_token: None,
+            credentials: None,
+            payload: Payload::None,
+            accepts: &[],
+            repeat: Repeat::Harmless,
+            timeout: CALL_TIMEOUT,
+        }
+    }
+
+    /// A `POST` of a JSON document that may be repeated, within [`CALL_TIMEOUT`].
+    pub fn post(path: impl Into<Cow<'static, str>>, json: Bytes) -> Self {
+        Self {
+            method: Method::Post,
+            payload: Payload::Json(json),
+            ..Self::get(path)
+        }
+    }
+}
+
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
+            .field("method", &self.method)
             .field("path", &self.path)
-            .field("json_bytes", &self.json.as_ref().map(Bytes::len))
+            .field("payload", &self.payload)
             .field("repeat", &self.repeat)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
@@ -187,25 +253,36 @@ impl ExchangeError {
 }
 
 impl Call {
-    fn request_to(&self, host: &ApiHost) -> Request {
+    pub(super) fn request_to(&self, host: &ApiHost) -> Request {
         let mut url = format!("{host}{}", self.path);
+        for (name, value) in &self.query {
+            push_parameter(&mut url, name, value);
+        }
         if let Some(token) = &self.access_token {
-            url.push(if self.path.contains('?') { '&' } else { '?' });
-            url.push_str("access_token=");
-            push_encoded(&mut url, token.expose());
+            push_parameter(&mut url, "access_token", token.expose());
         }
         if let Some((account, secret)) = &self.credentials {
-            url.push_str("?grant_type=client_credential&appid=");
-            push_encoded(&mut url, account.as_str());
-            url.push_str("&secret=");
-            push_encoded(&mut url, secret.expose());
+            push_parameter(&mut url, "grant_type", "client_credential");
+            push_parameter(&mut url, "appid", account.as_str());
+            push_parameter(&mut url, "secret", secret.expose());
         }
-        let (method, content_type, body) = match &self.json {
-            Some(json) => (Method::Post, Some(JSON), Body::Bytes(json.clone())),
-            None => (Method::Get, None, Body::Empty),
+        let (content_type, body) = match &self.payload {
+            Payload::None => (None, Body::Empty),
+            Payload::Json(json) => (Some(Cow::Borrowed(JSON)), Body::Bytes(json.clone())),
+            Payload::Stream {
+                content_type,
+                length,
+                open,
+            } => {
+                let (length, chunks) = (*length, open());
+                (
+                    Some(Cow::Owned(content_type.to_string())),
+                    Body::Stream { length, chunks },
+                )
+            }
         };
         Request {
-            method,
+            method: self.method,
             url,
             content_type,
             bearer: None,
@@ -213,6 +290,13 @@ impl Call {
             timeout: self.timeout,
         }
     }
+}
+
+fn push_parameter(url: &mut String, name: &str, value: &str) {
+    url.push(if url.contains('?') { '&' } else { '?' });
+    push_encoded(url, name);
+    url.push('=');
+    push_encoded(url, value);
 }
 
 /// Percent-encodes everything but the characters that never need it.
@@ -254,7 +338,8 @@ pub async fn exchange(
     judge(status, &body, call)
 }
 
-async fn read_whole(
+/// Reads a body to its end, if that comes soon enough.
+pub(super) async fn read_whole(
     mut chunks: BoxStream<'static, Result<Bytes, TransportError>>,
 ) -> Result<Bytes, ExchangeError> {
     let mut body = BytesMut::new();
@@ -269,14 +354,14 @@ async fn read_whole(
 }
 
 /// A code counts whatever the status is; success needs a status that says so too.
-fn judge(status: u16, body: &[u8], call: &Call) -> Result<Answer, ExchangeError> {
+pub(super) fn judge(status: u16, body: &[u8], call: &Call) -> Result<Answer, ExchangeError> {
     let token = call.access_token.as_ref().map(AccessToken::expose);
     let secret = token.or(call.credentials.as_ref().map(|(_, secret)| secret.expose()));
     let excerpt = || scrub::excerpt(body, secret);
     match decode(body) {
         Decoded::Object {
             code, message, rid, ..
-        } if code != ErrorCode::OK => {
+        } if code != ErrorCode::OK && !call.accepts.contains(&code.0) => {
             let mut message = scrub::excerpt(message.as_bytes(), secret);
             message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
             Err(ExchangeError::Refused { code, message, rid })
@@ -298,12 +383,9 @@ mod tests {
 
     fn call(token: &str) -> Call {
         Call {
-            path: "/cgi-bin/message/custom/send",
             access_token: Some(AccessToken::new(token)),
-            credentials: None,
-            json: Some(Bytes::from_static(b"{}")),
             repeat: Repeat::Harmful,
-            timeout: CALL_TIMEOUT,
+            ..Call::post("/cgi-bin/message/custom/send", Bytes::from_static(b"{}"))
         }
     }
 
@@ -316,6 +398,32 @@ mod tests {
             "https://api.weixin.qq.com/cgi-bin/message/custom/send?access_token=87_a%26b%3Dc%2F%C3%BC"
         );
         assert!(!format!("{request:?}{:?}", call("87_a")).contains("87_a"));
+    }
+
+    #[test]
+    fn what_stands_in_the_query_is_encoded() {
+        let host = ApiHost::parse("api.weixin.qq.com").unwrap();
+        let call = Call {
+            query: vec![("media_id".into(), "a+b/c==&x=1".to_owned())],
+            access_token: Some(AccessToken::new("87_a")),
+            ..Call::get("/cgi-bin/media/get?type=x")
+        };
+        assert_eq!(
+            call.request_to(&host).url,
+            "https://api.weixin.qq.com/cgi-bin/media/get?type=x&media_id=a%2Bb%2Fc%3D%3D%26x%3D1&access_token=87_a"
+        );
+    }
+
+    #[test]
+    fn a_code_that_the_call_takes_for_an_answer_is_one() {
+        let call = Call {
+            accepts: &[46003],
+            ..Call::get("/cgi-bin/menu/get")
+        };
+        let answer = judge(200, br#"{"errcode":46003,"errmsg":"none"}"#, &call).unwrap();
+        assert_eq!(answer.value["errcode"], 46003);
+        let error = judge(200, br#"{"errcode":46002,"errmsg":"none"}"#, &call).unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode(46002)));
     }
 
     #[test]

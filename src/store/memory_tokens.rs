@@ -7,15 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::id::AppId;
 use crate::store::tokens::{
     NOTES_KEPT, NewToken, Note, Owner, Promise, PutBack, Right, Saved, TokenKey, TokenRecord,
     Tokens,
 };
+use crate::store::usage::{CLIENTS_KEPT, ClientUse, TokenUsage};
 
 /// A token store that ends with the process.
 pub struct MemoryTokens {
     clock: Arc<dyn Clock>,
     slots: Mutex<HashMap<TokenKey, Slot>>,
+    uses: Mutex<HashMap<AppId, Vec<ClientUse>>>,
 }
 
 /// Everything about one key.
@@ -40,6 +43,7 @@ impl MemoryTokens {
         Arc::new(Self {
             clock,
             slots: Mutex::default(),
+            uses: Mutex::default(),
         })
     }
 
@@ -146,5 +150,35 @@ impl Tokens for MemoryTokens {
 
     fn notes<'a>(&'a self, key: &'a TokenKey) -> Promise<'a, Vec<Note>> {
         self.with(key, |slot, _| slot.notes.iter().cloned().collect())
+    }
+}
+
+impl MemoryTokens {
+    fn uses_of<'a, T: Send + 'a>(
+        &'a self,
+        account: &AppId,
+        step: impl FnOnce(&mut Vec<ClientUse>) -> T,
+    ) -> Promise<'a, T> {
+        let mut uses = self.uses.lock().unwrap_or_else(|e| e.into_inner());
+        Box::pin(ready(Ok(step(uses.entry(account.clone()).or_default()))))
+    }
+}
+
+impl TokenUsage for MemoryTokens {
+    fn add<'a>(&'a self, account: &'a AppId, uses: &'a [ClientUse]) -> Promise<'a, ()> {
+        self.uses_of(account, |kept| {
+            for used in uses {
+                match kept.iter_mut().find(|one| one.client == used.client) {
+                    Some(one) => one.add(used),
+                    None => kept.push(used.clone()),
+                }
+            }
+            kept.sort_by(|a, b| (b.last_at(), &a.client).cmp(&(a.last_at(), &b.client)));
+            kept.truncate(CLIENTS_KEPT);
+        })
+    }
+
+    fn uses<'a>(&'a self, account: &'a AppId) -> Promise<'a, Vec<ClientUse>> {
+        self.uses_of(account, |kept| kept.clone())
     }
 }

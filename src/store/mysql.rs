@@ -1,8 +1,9 @@
 //! Tokens in MySQL or MariaDB, for any number of processes.
 //!
-//! Two tables, made on first use in the database that the address names: `wxhook_tokens`, one row for
-//! each account and kind with the record and the right to ask, and `wxhook_token_notes`. Every step
-//! is one statement on one row, outside any transaction: a process that stands still holds no lock.
+//! Three tables, made on first use in the database that the address names: `wxhook_tokens`, one row for
+//! each account and kind with the record and the right to ask, `wxhook_token_notes`, and
+//! `wxhook_token_clients` for who read. Every step is one statement on one row, outside any
+//! transaction: a process that stands still holds no lock.
 //!
 //! The token stands there in clear: whoever may read the table may act as the account. Over a
 //! connection without TLS, MySQL's `caching_sha2_password` works only once the server has cached the
@@ -23,6 +24,8 @@ use crate::store::tokens::{
     LONGEST_RIGHT, NOTES_KEPT, NewToken, Note, Owner, Promise, PutBack, Right, Saved, TokenKey,
     TokenRecord, Tokens, TokensError,
 };
+
+mod usage;
 
 /// The longest that a call may take, with connecting: a server that needs longer is away.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -185,7 +188,7 @@ impl MysqlTokens {
             self.idle().clear();
         }
         let mut connection = MySqlConnection::connect_with(&self.options).await?;
-        for table in [TOKENS_TABLE, NOTES_TABLE] {
+        for table in [TOKENS_TABLE, NOTES_TABLE, usage::CLIENTS_TABLE] {
             sqlx::raw_sql(table).execute(&mut connection).await?;
         }
         Ok(connection)

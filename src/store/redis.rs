@@ -9,17 +9,15 @@
 //! | `wxhook:{wx1}:stable:right` | `FENCE:OWNER` of the right to ask | with the right |
 //! | `wxhook:{wx1}:stable:fence` | the newest fence | never |
 //! | `wxhook:{wx1}:stable:notes` | list of the newest notes, as JSON | never |
+//! | `wxhook:{wx1}:clients` | hash: of each client reads, time of the last, reports, time and code of the last | never |
 //!
 //! The token stands there in clear: whoever may read this Redis may act as the account.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, RedisError, Script, ScriptInvocation, Value};
+use ::redis::{Script, ScriptInvocation};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
 use crate::clock::Timestamp;
 use crate::secret::AccessToken;
@@ -28,14 +26,16 @@ use crate::store::tokens::{
     TokenRecord, Tokens, TokensError,
 };
 
-/// The longest that a call may take, with connecting: a server that needs longer is away.
-pub const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+mod copies;
+mod link;
+mod usage;
+
+pub use self::copies::{CopiesError, RedisCopies};
+pub use self::link::{ANSWER_LIMIT, AddressError};
+use self::link::{Link, within_limit};
 
 /// How long a record is kept after its end: its generation still counts.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Connections of one process at most; further calls wait for one within their limit.
-const CONNECTIONS: usize = 4;
 
 /// Lifetimes above this are not believed, so that no record stays for ever.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -89,17 +89,6 @@ redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)
 return 1
 ";
 
-/// Why an address of a Redis server cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressError {
-    /// It is not of the form `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` for TLS.
-    #[error(
-        "the address is not of the form redis://USER:PASSWORD@HOST:PORT/DATABASE (rediss:// for TLS)"
-    )]
-    Form,
-}
-
 /// Tokens in one Redis server, or what speaks like one.
 pub struct RedisTokens {
     link: Link,
@@ -108,13 +97,7 @@ pub struct RedisTokens {
     write: Script,
     release: Script,
     note: Script,
-}
-
-/// Connections, made when they are needed; one that failed is not used again.
-struct Link {
-    client: Client,
-    idle: Mutex<Vec<MultiplexedConnection>>,
-    permits: Semaphore,
+    usage: Script,
 }
 
 /// A note as it is stored.
@@ -137,21 +120,14 @@ impl RedisTokens {
     /// # Errors
     /// [`AddressError::Form`] when it is no address of a Redis server.
     pub fn open(url: &str) -> Result<Self, AddressError> {
-        // An error says that a provider is installed already: an embedding program's choice stands.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // What the library says about an address might repeat the password.
-        let client = Client::open(url).map_err(|_unsaid| AddressError::Form)?;
         Ok(Self {
-            link: Link {
-                client,
-                idle: Mutex::default(),
-                permits: Semaphore::new(CONNECTIONS),
-            },
+            link: Link::to(url)?,
             acquire: Script::new(ACQUIRE),
             holds: Script::new(HOLDS),
             write: Script::new(WRITE),
             release: Script::new(RELEASE),
             note: Script::new(NOTE),
+            usage: usage::script(),
         })
     }
 
@@ -311,53 +287,6 @@ impl Tokens for RedisTokens {
     }
 }
 
-impl Link {
-    async fn run<T: ::redis::FromRedisValue>(
-        &self,
-        call: &ScriptInvocation<'_>,
-    ) -> Result<T, TokensError> {
-        self.ask(async |connection| call.invoke_async(connection).await)
-            .await
-    }
-
-    /// Asks on a connection that answered just now. Whatever fails on it, or is not waited for to its
-    /// end, it is not used again: nobody knows what would come over it.
-    async fn ask<T>(
-        &self,
-        question: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
-    ) -> Result<T, TokensError> {
-        let _permit = self.permits.acquire().await.map_err(TokensError::away)?;
-        let mut connection = self.ready().await?;
-        let answer = question(&mut connection).await.map_err(failure)?;
-        self.idle().push(connection);
-        Ok(answer)
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<MultiplexedConnection>> {
-        self.idle.lock().unwrap_or_else(|e| e.into_inner())
-    }
-
-    /// An idle connection that still answers, or a new one.
-    async fn ready(&self) -> Result<MultiplexedConnection, TokensError> {
-        let idle = self.idle().pop();
-        if let Some(mut idle) = idle {
-            let pong: Result<Value, RedisError> = ::redis::cmd("PING").query_async(&mut idle).await;
-            if pong.is_ok() {
-                return Ok(idle);
-            }
-            // The others are as old: they go with it.
-            self.idle().clear();
-        }
-        let settings = AsyncConnectionConfig::new()
-            .set_connection_timeout(ANSWER_LIMIT)
-            .set_response_timeout(ANSWER_LIMIT);
-        self.client
-            .get_multiplexed_async_connection_with_config(&settings)
-            .await
-            .map_err(failure)
-    }
-}
-
 const FIELDS: [&str; 6] = [
     "token",
     "generation",
@@ -440,25 +369,4 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis())
         .unwrap_or(u64::MAX)
         .max(1)
-}
-
-fn failure(error: RedisError) -> TokensError {
-    if error.code() == Some("WRONGTYPE") {
-        return TokensError::unreadable("a key of ours is of another type");
-    }
-    match error.kind() {
-        ::redis::ErrorKind::TypeError | ::redis::ErrorKind::ParseError => {
-            TokensError::unreadable(error.category())
-        }
-        _ => TokensError::away(error.category()),
-    }
-}
-
-/// The whole call within [`ANSWER_LIMIT`].
-async fn within_limit<T>(
-    call: impl Future<Output = Result<T, TokensError>>,
-) -> Result<T, TokensError> {
-    tokio::time::timeout(ANSWER_LIMIT, call)
-        .await
-        .unwrap_or_else(|_elapsed| Err(TokensError::Away(Arc::from("it did not answer in time"))))
 }

@@ -48,6 +48,11 @@ impl TokenKind {
         Self::CardTicket,
     ];
 
+    /// Whether it signs what pages may do, and calls nothing.
+    pub const fn is_ticket(self) -> bool {
+        matches!(self, Self::JsapiTicket | Self::CardTicket)
+    }
+
     /// The word used everywhere: in stores, logs, JSON.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,111 +1,118 @@
-//! The central token service without its door: whose tokens, who read them, who caused renewals.
+//! The central token service without its door: whose tokens, who used them, who caused renewals.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::error::ErrorCode;
-use crate::token::{Lease, Suspect, TokenError, TokenSource};
+use crate::store::memory_tokens::MemoryTokens;
+use crate::store::tokens::{Note, TokensError};
+use crate::store::usage::{ClientUse, TokenUsage};
+use crate::token::renewal::within;
+use crate::token::{Asked, Lease, Status, Suspect, TokenError, TokenSource};
 
-/// Notes kept of each account: of its reads and reports, and of its renewals.
-pub const NOTES: usize = 64;
-
-/// What a client asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Asked {
-    /// The token.
-    Read,
-    /// That a token was refused with this code.
-    Report(ErrorCode),
-    /// An operator wants the platform to be asked.
-    Refresh,
-}
-
-impl Asked {
-    /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Report(_) => "report",
-            Self::Refresh => "refresh",
-        }
-    }
-}
-
-/// One who asked for something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// When.
-    pub at: Timestamp,
-    /// The client's name; `admin` for the admin key.
-    pub who: String,
-    /// What.
-    pub asked: Asked,
-    /// The generation that was given; `None` when there was no token.
-    pub generation: Option<u64>,
-}
-
-/// Another token than before, and who was the first to get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Renewal {
-    /// When it was first seen.
-    pub at: Timestamp,
-    /// Its generation.
-    pub generation: u64,
-    /// Who caused it: a client, or `wxhook` when nobody's question did.
-    pub who: String,
-    /// By what; `None` when nobody's question did: it was renewed ahead of time, or for a call of
-    /// this server's own.
-    pub asked: Option<Asked>,
-}
+/// How long uses are only counted before they are stored: what a process that is killed takes along.
+pub const COUNTED_FOR: Duration = Duration::from_secs(10);
 
 /// What is known of one account's tokens, without a token.
 #[derive(Debug, Clone)]
-pub struct Status {
+pub struct Overview {
     /// The account's name in the configuration.
     pub name: String,
     /// The account.
     pub account: AppId,
     /// Where its tokens come from.
     pub origin: String,
-    /// The generation and the remaining seconds of the one in hand.
-    pub held: Option<(u64, u64)>,
-    /// Renewals, oldest first.
-    pub renewals: Vec<Renewal>,
-    /// Who asked, oldest first.
-    pub notes: Vec<Note>,
+    /// What this process knows of the token; `None` before the first one.
+    pub status: Option<Status>,
+    /// What the platform was asked, by all processes, oldest first.
+    pub history: Vec<Note>,
+    /// Who used it, by all processes, the last one first.
+    pub uses: Vec<ClientUse>,
+    /// Why history and uses are not whole.
+    pub missing: Option<TokensError>,
 }
 
-#[derive(Debug, Default)]
-struct Book {
-    notes: VecDeque<Note>,
-    renewals: VecDeque<Renewal>,
-}
-
-/// The token service: the sources of all accounts, and the book of who used them. Questions run on
+/// The token service: the sources of all accounts, and the count of who used them. Questions run on
 /// the runtime that it was given, so that a caller that goes away breaks nothing off.
 #[derive(Debug)]
 pub struct Central {
     sources: HashMap<AppId, Arc<dyn TokenSource>>,
     names: BTreeMap<String, AppId>,
-    clock: Arc<dyn Clock>,
     runtime: Handle,
-    books: Mutex<HashMap<AppId, Book>>,
+    counting: Arc<Counting>,
+    clock: Arc<dyn Clock>,
 }
 
-fn keep<T>(kept: &mut VecDeque<T>, value: T) {
-    if kept.len() == NOTES {
-        kept.pop_front();
+/// Uses that are not stored yet. As many entries as there are clients in the configuration.
+#[derive(Debug)]
+struct Counting {
+    usage: Arc<dyn TokenUsage>,
+    counted: Mutex<Counted>,
+}
+
+type Counted = HashMap<AppId, BTreeMap<String, ClientUse>>;
+
+impl Counting {
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(|e| e.into_inner())
     }
-    kept.push_back(value);
+
+    fn count(&self, account: &AppId, new: ClientUse) {
+        let mut counted = self.counted();
+        // Looked up by reference first: most uses are of a client that was counted before.
+        if !counted.contains_key(account) {
+            counted.insert(account.clone(), BTreeMap::new());
+        }
+        if let Some(clients) = counted.get_mut(account) {
+            match clients.get_mut(&new.client) {
+                Some(known) => known.add(&new),
+                None => drop(clients.insert(new.client.clone(), new)),
+            }
+        }
+    }
+
+    /// Stores what was counted; what cannot be stored is counted on.
+    async fn store(&self) -> Result<(), TokensError> {
+        let counted = std::mem::take(&mut *self.counted());
+        let mut failure = None;
+        for (account, clients) in counted {
+            let uses: Vec<ClientUse> = clients.into_values().collect();
+            let stored = match &failure {
+                None => within(self.usage.add(&account, &uses)).await,
+                Some(error) => Err(TokensError::clone(error)),
+            };
+            if let Err(error) = stored {
+                for new in uses {
+                    self.count(&account, new);
+                }
+                failure = Some(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Stores what was counted, again and again, while somebody counts.
+async fn store_repeatedly(counting: Weak<Counting>) {
+    loop {
+        tokio::time::sleep(COUNTED_FOR).await;
+        let Some(counting) = counting.upgrade() else {
+            return;
+        };
+        if let Err(error) = counting.store().await {
+            tracing::debug!(error = %error, "Who used tokens is not stored yet.");
+        }
+    }
 }
 
 impl Central {
-    /// Puts the parts together; `names` are the accounts' names in the configuration.
+    /// Puts the parts together; `names` are the accounts' names in the configuration. Uses are counted
+    /// in memory, until [`Central::counting_in`] names a store.
     pub fn new(
         sources: Vec<Arc<dyn TokenSource>>,
         names: BTreeMap<String, AppId>,
@@ -113,13 +120,29 @@ impl Central {
         runtime: Handle,
     ) -> Self {
         let named = |source: Arc<dyn TokenSource>| (source.account().clone(), source);
+        let usage = MemoryTokens::new(Arc::clone(&clock));
         Self {
             sources: sources.into_iter().map(named).collect(),
             names,
-            clock,
             runtime,
-            books: Mutex::default(),
+            counting: Self::count_in(usage),
+            clock,
         }
+    }
+
+    /// Counts uses where all processes do that share this store.
+    pub fn counting_in(mut self, usage: Arc<dyn TokenUsage>) -> Self {
+        self.counting = Self::count_in(usage);
+        self.runtime
+            .spawn(store_repeatedly(Arc::downgrade(&self.counting)));
+        self
+    }
+
+    fn count_in(usage: Arc<dyn TokenUsage>) -> Arc<Counting> {
+        Arc::new(Counting {
+            usage,
+            counted: Mutex::default(),
+        })
     }
 
     /// The account of a configured name or an AppID, if it has tokens.
@@ -139,7 +162,14 @@ impl Central {
     /// # Errors
     /// [`TokenError`] when there is none.
     pub async fn read(&self, account: &AppId, who: &str) -> Result<Lease, TokenError> {
-        self.answer(account, who, Asked::Read, None).await
+        let new = ClientUse {
+            client: who.to_owned(),
+            reads: 1,
+            last_read_at: self.clock.now(),
+            ..ClientUse::default()
+        };
+        self.counting.count(account, new);
+        self.answer(account, who, Asked::Token).await
     }
 
     /// A refused token, reported by `who`; gives the one to use instead.
@@ -153,96 +183,93 @@ impl Central {
         failed: Suspect,
         code: ErrorCode,
     ) -> Result<Lease, TokenError> {
-        let asked = Asked::Report(code);
-        self.answer(account, who, asked, Some(failed)).await
+        let new = ClientUse {
+            client: who.to_owned(),
+            reports: 1,
+            last_report_at: self.clock.now(),
+            last_errcode: code.0,
+            ..ClientUse::default()
+        };
+        self.counting.count(account, new);
+        let asked = Asked::Replacement(failed, code);
+        self.answer(account, who, asked).await
     }
 
-    /// Has the platform asked once, as after a refusal of the token in hand. Nothing is forced: the
-    /// platform may give the same token again.
+    /// Has the platform asked once, unless it gave the token a moment ago. Nothing is forced: it may
+    /// give the same token again.
     ///
     /// # Errors
     /// [`TokenError`] when there is no token then.
     pub async fn refresh(&self, account: &AppId, who: &str) -> Result<Lease, TokenError> {
-        let held = self.sources.get(account).and_then(|source| source.held());
-        let current = held.map(|lease| Suspect::Generation(lease.generation));
-        self.answer(account, who, Asked::Refresh, current).await
+        self.answer(account, who, Asked::Confirmation).await
     }
 
-    async fn answer(
-        &self,
-        account: &AppId,
-        who: &str,
-        asked: Asked,
-        failed: Option<Suspect>,
-    ) -> Result<Lease, TokenError> {
+    async fn answer(&self, account: &AppId, who: &str, asked: Asked) -> Result<Lease, TokenError> {
         let Some(source) = self.sources.get(account).cloned() else {
             return Err(TokenError::Interrupted);
         };
-        let code = match asked {
-            Asked::Report(code) => code,
-            _ => ErrorCode::TOKEN_NOT_LATEST,
-        };
-        let before = source.held().map(|lease| lease.generation);
-        let asking = self.runtime.spawn(async move {
-            match failed {
-                Some(failed) => source.report(&failed, code).await,
-                None => source.token().await,
-            }
-        });
-        let outcome = asking.await.unwrap_or(Err(TokenError::Interrupted));
-        let given = outcome.as_ref().ok().map(|lease| lease.generation);
-        self.note(account, who, asked, (before, given));
-        outcome
+        let who = who.to_owned();
+        let asking = self
+            .runtime
+            .spawn(async move { source.serve(&who, &asked).await });
+        asking.await.unwrap_or(Err(TokenError::Interrupted))
     }
 
-    fn note(&self, account: &AppId, who: &str, asked: Asked, change: (Option<u64>, Option<u64>)) {
-        let at = self.clock.now();
-        let (before, generation) = change;
-        let mut books = self.books.lock().unwrap_or_else(|e| e.into_inner());
-        let book = books.entry(account.clone()).or_default();
-        let last = book.renewals.back().map(|renewal| renewal.generation);
-        if let Some(generation) = generation.filter(|given| last.is_none_or(|last| *given > last)) {
-            let caused = before != Some(generation);
-            let renewal = Renewal {
-                at,
-                generation,
-                who: if caused { who } else { "wxhook" }.to_owned(),
-                asked: caused.then_some(asked),
-            };
-            keep(&mut book.renewals, renewal);
-        }
-        let who = who.to_owned();
-        keep(
-            &mut book.notes,
-            Note {
-                at,
-                who,
-                asked,
-                generation,
-            },
-        );
-        drop(books);
-        tracing::debug!(account = %account, asked = asked.name(), generation, "A token was asked for.");
+    /// Stores who used tokens, as far as it is not stored yet.
+    ///
+    /// # Errors
+    /// [`TokensError`] when the store is away; what was counted is kept.
+    pub async fn store_uses(&self) -> Result<(), TokensError> {
+        let counting = Arc::clone(&self.counting);
+        let storing = self.runtime.spawn(async move { counting.store().await });
+        storing
+            .await
+            .unwrap_or_else(|_| Err(TokensError::away("the server stops")))
     }
 
     /// What is known of every account's tokens, by name.
-    pub fn statuses(&self) -> Vec<Status> {
-        let books = self.books.lock().unwrap_or_else(|e| e.into_inner());
-        let status = |(name, account): (&String, &AppId)| {
-            let source = self.sources.get(account)?;
-            let book = books.get(account);
-            Some(Status {
+    pub async fn overviews(&self) -> Vec<Overview> {
+        let mut missing = self.store_uses().await.err();
+        let mut overviews = Vec::new();
+        for (name, account) in &self.names {
+            let Some(source) = self.sources.get(account) else {
+                continue;
+            };
+            let mut overview = Overview {
                 name: name.clone(),
                 account: account.clone(),
                 origin: source.origin().to_owned(),
-                held: source
-                    .held()
-                    .map(|lease| (lease.generation, lease.remaining.as_secs())),
-                renewals: book
-                    .map_or_else(Vec::new, |book| book.renewals.iter().cloned().collect()),
-                notes: book.map_or_else(Vec::new, |book| book.notes.iter().cloned().collect()),
-            })
-        };
-        self.names.iter().filter_map(status).collect()
+                status: source.status(),
+                history: Vec::new(),
+                uses: Vec::new(),
+                missing: None,
+            };
+            if missing.is_none() {
+                match self.stored(source, account).await {
+                    Ok((history, uses)) => (overview.history, overview.uses) = (history, uses),
+                    Err(error) => missing = Some(error),
+                }
+            }
+            overview.missing.clone_from(&missing);
+            overviews.push(overview);
+        }
+        overviews
+    }
+
+    async fn stored(
+        &self,
+        source: &Arc<dyn TokenSource>,
+        account: &AppId,
+    ) -> Result<(Vec<Note>, Vec<ClientUse>), TokensError> {
+        let (source, account) = (Arc::clone(source), account.clone());
+        let counting = Arc::clone(&self.counting);
+        let looking = self.runtime.spawn(async move {
+            let history = source.history().await?;
+            let uses = within(counting.usage.uses(&account)).await?;
+            Ok((history, uses))
+        });
+        looking
+            .await
+            .unwrap_or_else(|_| Err(TokensError::away("the server stops")))
     }
 }

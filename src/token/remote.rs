@@ -1,5 +1,6 @@
 //! Access tokens from a central wxhook: for business servers, which never ask the platform.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -10,13 +11,14 @@ use futures_util::stream::StreamExt as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::id::AppId;
 use crate::platform::error::ErrorCode;
 use crate::platform::hosts::ApiHost;
 use crate::secret::{AccessToken, ClientKey};
+use crate::store::tokens::{Note, TokensError};
 use crate::token::flight::Flight;
-use crate::token::{Lease, Suspect, TokenError, TokenSource};
+use crate::token::{Asked, Lease, Status, Suspect, TokenError, TokenSource};
 use crate::transport::{Body, Method, Request, Transport};
 
 /// A token is kept for at most so long before the service is asked for it again: far less than the
@@ -249,7 +251,7 @@ impl Shared {
         Request {
             method,
             url,
-            content_type,
+            content_type: content_type.map(Cow::Borrowed),
             bearer: Some(parts.key.clone()),
             body,
             timeout: SERVICE_TIMEOUT,
@@ -333,6 +335,42 @@ impl TokenSource for RemoteTokens {
         code: ErrorCode,
     ) -> BoxFuture<'a, Result<Lease, TokenError>> {
         Box::pin(self.tell(failed, code))
+    }
+
+    /// The service knows us by our key, and names us so.
+    fn serve<'a>(
+        &'a self,
+        _who: &'a str,
+        asked: &'a Asked,
+    ) -> BoxFuture<'a, Result<Lease, TokenError>> {
+        match asked {
+            Asked::Token => Box::pin(self.read()),
+            Asked::Replacement(failed, code) => Box::pin(self.tell(failed, *code)),
+            Asked::Confirmation => Box::pin(self.fetch(Question::Read)),
+        }
+    }
+
+    fn status(&self) -> Option<Status> {
+        let now = self.shared.now();
+        let wall = self.shared.parts.clock.now();
+        let state = self.shared.state();
+        let held = state.held.as_ref()?;
+        let fetched_at = Timestamp::from_milliseconds(
+            wall.milliseconds() - i64::try_from(held.age(now).as_millis()).unwrap_or(0),
+        );
+        Some(Status {
+            generation: held.lease.generation,
+            obtained_at: fetched_at,
+            confirmed_at: fetched_at,
+            obtained_by: self.service.clone(),
+            remaining: held.lease_at(now).remaining,
+            failure: state.failure.as_ref().map(|(error, _)| error.clone()),
+            store_is_away: false,
+        })
+    }
+
+    fn history(&self) -> BoxFuture<'_, Result<Vec<Note>, TokensError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 }
 

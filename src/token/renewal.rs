@@ -1,15 +1,17 @@
 //! One renewal, among all processes of an account: look, get the right, look again, ask, store.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::metric::Counter;
+use crate::clock::Clock;
+use crate::id::AppId;
 use crate::store::tokens::{
-    Note, Owner, Promise, PutBack, Right, Saved, TokenKey, TokenRecord, TokensError,
+    Note, Owner, Promise, PutBack, Right, Saved, TokenKey, TokenKind, TokenRecord, Tokens,
+    TokensError,
 };
-use crate::token::request::{self, Minted};
+use crate::token::mint::{Mint, Minted};
 use crate::token::state::{State, Wish};
-use crate::token::{Endpoint, KeeperParts, Lease, Now, Outcome, TokenError};
+use crate::token::{Lease, Now, Outcome, TokenError};
 
 /// How long a store may take for one step; one that takes longer is away.
 pub const STORE_LIMIT: Duration = Duration::from_secs(1);
@@ -39,8 +41,10 @@ const LOOKS_WITHOUT: u32 = 215;
 
 /// What the keeper's handles and its renewal share.
 pub(super) struct Shared {
-    pub(super) parts: KeeperParts,
     pub(super) key: TokenKey,
+    pub(super) store: Arc<dyn Tokens>,
+    pub(super) clock: Arc<dyn Clock>,
+    mint: Arc<dyn Mint>,
     /// This process, for people.
     name: String,
     state: Mutex<State>,
@@ -58,19 +62,48 @@ enum Round {
 /// An outcome, and what is to be written down about it.
 type Told = (Outcome, Option<Note>);
 
+/// What a renewal is for.
+#[derive(Debug, Clone)]
+pub(super) struct Errand {
+    pub(super) wish: Wish,
+    /// Who caused it, for people; nobody when it was time.
+    pub(super) cause: Option<String>,
+}
+
+impl Errand {
+    fn reason(&self) -> String {
+        match (&self.cause, self.wish.reason()) {
+            (Some(cause), reason) => format!("{reason} ({cause})"),
+            (None, reason) => reason.to_owned(),
+        }
+    }
+}
+
 impl Shared {
-    pub(super) fn new(parts: KeeperParts) -> Self {
-        let kind = parts.endpoint.kind();
-        let key = TokenKey {
-            account: parts.account.clone(),
-            kind,
-        };
+    pub(super) fn new(
+        key: TokenKey,
+        mint: Arc<dyn Mint>,
+        store: Arc<dyn Tokens>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let kind = key.kind;
         Self {
-            parts,
             key,
-            name: format!("process {}", std::process::id()),
+            store,
+            clock,
+            mint,
+            name: process_name(),
             state: Mutex::new(State::new(kind)),
         }
+    }
+
+    pub(super) fn account(&self) -> &AppId {
+        &self.key.account
+    }
+
+    /// The question ends the life of what was given before.
+    fn is_plain(&self) -> bool {
+        self.key.kind == TokenKind::Plain
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -79,8 +112,8 @@ impl Shared {
 
     pub(super) fn now(&self) -> Now {
         Now {
-            monotonic: self.parts.clock.monotonic(),
-            wall_ms: self.parts.clock.now().milliseconds(),
+            monotonic: self.clock.monotonic(),
+            wall_ms: self.clock.now().milliseconds(),
         }
     }
 
@@ -89,20 +122,20 @@ impl Shared {
     }
 
     /// Fulfils a wish by whatever another process did, or by asking the platform.
-    pub(super) async fn renew(&self, mut wish: Wish) -> Told {
+    pub(super) async fn renew(&self, mut errand: Errand) -> Told {
         let mut note = None;
         let mut fenced = false;
         for looks in 0.. {
             let round = match self.look().await {
-                Ok(()) => self.round(&wish, &mut note).await,
-                Err(away) => Round::Over(self.alone(&wish, away, &mut note).await),
+                Ok(()) => self.round(&errand, &mut note).await,
+                Err(away) => Round::Over(self.alone(&errand, away, &mut note).await),
             };
             match round {
                 Round::Over(outcome) => return (outcome, note),
                 Round::Fenced if !fenced => {
                     fenced = true;
-                    if self.parts.endpoint == Endpoint::Plain {
-                        wish = Wish::Since(self.parts.clock.now());
+                    if self.is_plain() {
+                        errand.wish = Wish::Since(self.clock.now());
                     }
                 }
                 Round::Fenced => return (self.whatever_serves(), note),
@@ -130,7 +163,7 @@ impl Shared {
 
     /// Takes what the store has that is newer, and gives it what it lacks.
     async fn look(&self) -> Result<(), TokensError> {
-        let store = &self.parts.store;
+        let store = &self.store;
         let loaded = within(store.load(&self.key)).await;
         self.tell_store(loaded.as_ref().err());
         let lacking = self.state().compare(loaded?, self.now());
@@ -147,31 +180,31 @@ impl Shared {
         let was_away = std::mem::replace(&mut self.state().store_is_away, error.is_some());
         match error {
             Some(error) if !was_away => {
-                tracing::error!(account = %self.parts.account, error = %error,
+                tracing::error!(account = %self.account(), error = %error,
                 "The token store does not answer; the token in hand is used on.")
             }
-            None if was_away => tracing::info!(account = %self.parts.account,
+            None if was_away => tracing::info!(account = %self.account(),
                 "The token store answers again."),
             _ => {}
         }
     }
 
-    async fn round(&self, wish: &Wish, note: &mut Option<Note>) -> Round {
-        if let Some(lease) = self.fulfilled(wish) {
+    async fn round(&self, errand: &Errand, note: &mut Option<Note>) -> Round {
+        if let Some(lease) = self.fulfilled(&errand.wish) {
             return Round::Over(Ok(lease));
         }
         if let Err(error) = self.state().barred(self.now().monotonic) {
             return Round::Over(Err(error));
         }
-        let store = &self.parts.store;
+        let store = &self.store;
         let owner = match self.owner() {
             Ok(owner) => owner,
-            Err(away) => return Round::Over(self.alone(wish, away, note).await),
+            Err(away) => return Round::Over(self.alone(errand, away, note).await),
         };
         match within(store.acquire(&self.key, &owner, RIGHT_LASTING)).await {
             Ok(None) => Round::Elsewhere,
             Ok(Some(right)) => {
-                let round = self.lead(&right, wish, note).await;
+                let round = self.lead(&right, errand, note).await;
                 // What is not given back ends by itself.
                 drop(within(store.release(&self.key, &owner)).await);
                 round
@@ -179,7 +212,7 @@ impl Shared {
             Err(away) => {
                 // It may have been given all the same.
                 drop(within(store.release(&self.key, &owner)).await);
-                Round::Over(self.alone(wish, away, note).await)
+                Round::Over(self.alone(errand, away, note).await)
             }
         }
     }
@@ -194,27 +227,27 @@ impl Shared {
     }
 
     /// With the right in hand: another process may have been faster between the look and the right.
-    async fn lead(&self, right: &Right, wish: &Wish, note: &mut Option<Note>) -> Round {
+    async fn lead(&self, right: &Right, errand: &Errand, note: &mut Option<Note>) -> Round {
         if let Err(away) = self.look().await {
-            return Round::Over(self.alone(wish, away, note).await);
+            return Round::Over(self.alone(errand, away, note).await);
         }
-        if let Some(lease) = self.fulfilled(wish) {
+        if let Some(lease) = self.fulfilled(&errand.wish) {
             return Round::Over(Ok(lease));
         }
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
         loop {
-            let held_at = self.parts.clock.monotonic();
-            match within(self.parts.store.holds(right, RIGHT_LASTING)).await {
+            let held_at = self.clock.monotonic();
+            match within(self.store.holds(right, RIGHT_LASTING)).await {
                 Ok(true) => {}
                 Ok(false) => return Round::Fenced,
-                Err(away) => return Round::Over(self.alone(wish, away, note).await),
+                Err(away) => return Round::Over(self.alone(errand, away, note).await),
             }
             let asked = self.now();
             match self.ask().await {
                 Ok(minted) => {
                     return self
-                        .store(right, minted, (asked, held_at), wish, note)
+                        .store(right, minted, (asked, held_at), errand, note)
                         .await;
                 }
                 Err(error) if tries < TRIES && error.is_passing() => {
@@ -222,19 +255,19 @@ impl Shared {
                     pause *= 2;
                     tries += 1;
                 }
-                Err(error) => return Round::Over(self.failed(error, wish, note)),
+                Err(error) => return Round::Over(self.failed(error, errand, note)),
             }
         }
     }
 
     /// Without the store. The stable endpoint gives every process the same token; the plain one is
     /// asked only by the process that asked it last.
-    async fn alone(&self, wish: &Wish, away: TokensError, note: &mut Option<Note>) -> Outcome {
-        if let Some(lease) = self.fulfilled(wish) {
+    async fn alone(&self, errand: &Errand, away: TokensError, note: &mut Option<Note>) -> Outcome {
+        if let Some(lease) = self.fulfilled(&errand.wish) {
             return Ok(lease);
         }
         self.state().barred(self.now().monotonic)?;
-        if self.parts.endpoint == Endpoint::Plain && !self.state().is_own() {
+        if self.is_plain() && !self.state().is_own() {
             let source = TokenError::Store { source: away };
             return self.fulfilled(&Wish::Use).ok_or(source);
         }
@@ -245,29 +278,21 @@ impl Shared {
             match self.ask().await {
                 Ok(minted) => {
                     let record = self.beside(minted, asked);
-                    return Ok(self.keep(record, asked, wish, note));
+                    return Ok(self.keep(record, asked, errand, note));
                 }
                 Err(error) if tries < TRIES && error.is_passing() => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                     tries += 1;
                 }
-                Err(error) => return self.failed(error, wish, note),
+                Err(error) => return self.failed(error, errand, note),
             }
         }
     }
 
     async fn ask(&self) -> Result<Minted, TokenError> {
-        let parts = &self.parts;
         self.state().may_ask(self.now().monotonic)?;
-        parts.counters.add(Counter::TokensRequested);
-        let asking = request::ask(
-            &parts.platform,
-            &parts.account,
-            &parts.secret,
-            parts.endpoint,
-        );
-        match tokio::time::timeout(ASK_LIMIT, asking).await {
+        match tokio::time::timeout(ASK_LIMIT, self.mint.mint()).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(TokenError::out_of_time(ASK_LIMIT)),
         }
@@ -285,67 +310,85 @@ impl Shared {
         right: &Right,
         minted: Minted,
         (asked, held_at): (Now, Duration),
-        wish: &Wish,
+        errand: &Errand,
         note: &mut Option<Note>,
     ) -> Round {
         let new = self.state().new_token(minted.clone(), asked, &self.name);
-        match within(self.parts.store.save(right, new)).await {
-            Ok(Saved::Stored(record)) => Round::Over(Ok(self.keep(record, asked, wish, note))),
+        match within(self.store.save(right, new)).await {
+            Ok(Saved::Stored(record)) => Round::Over(Ok(self.keep(record, asked, errand, note))),
             Ok(Saved::Fenced) => self.fenced(),
             Err(away) => {
                 self.tell_store(Some(&away));
-                let since = self.parts.clock.monotonic().saturating_sub(held_at);
+                let since = self.clock.monotonic().saturating_sub(held_at);
                 if since >= RIGHT_LASTING {
                     return self.fenced();
                 }
                 // Nobody else had the right meanwhile. The next look puts it back.
                 let record = self.beside(minted, asked);
-                Round::Over(Ok(self.keep(record, asked, wish, note)))
+                Round::Over(Ok(self.keep(record, asked, errand, note)))
             }
         }
     }
 
     fn fenced(&self) -> Round {
-        tracing::warn!(account = %self.parts.account,
+        tracing::warn!(account = %self.account(),
             "The platform's answer came after the right to ask had ended; it is not used.");
         Round::Fenced
     }
 
-    fn keep(&self, record: TokenRecord, asked: Now, wish: &Wish, note: &mut Option<Note>) -> Lease {
+    fn keep(
+        &self,
+        record: TokenRecord,
+        asked: Now,
+        errand: &Errand,
+        note: &mut Option<Note>,
+    ) -> Lease {
         let (lease, is_new) = self.state().hold(record, asked, self.now());
         let (generation, seconds) = (lease.generation, lease.remaining.as_secs());
-        tracing::info!(account = %self.parts.account, generation, is_new,
-            expires_in_seconds = seconds, reason = wish.reason(), "The platform gave an access token.");
+        let reason = errand.reason();
+        tracing::info!(account = %self.account(), kind = self.key.kind.name(), generation, is_new,
+            expires_in_seconds = seconds, reason, "The platform gave an access token.");
         let which = if is_new { "another" } else { "the same" };
         let what = format!(
-            "{}: the platform gave {which} token, generation {generation}, for {seconds} s",
-            wish.reason()
+            "{reason}: the platform gave {which} token, generation {generation}, for {seconds} s"
         );
         *note = Some(self.written(what));
         lease
     }
 
-    fn failed(&self, error: TokenError, wish: &Wish, note: &mut Option<Note>) -> Outcome {
+    fn failed(&self, error: TokenError, errand: &Errand, note: &mut Option<Note>) -> Outcome {
         let now = self.now().monotonic;
-        let (pause, serving) = {
+        let (pause, serving, is_known) = {
             let mut state = self.state();
+            let before = state.last_failure().map(ToString::to_string);
             let pause = state.fail(error.clone(), now);
-            (pause, state.lease(now).is_some())
+            let is_known = before == Some(error.to_string());
+            (pause, state.lease(now).is_some(), is_known)
         };
-        tracing::error!(account = %self.parts.account, error = %error,
+        tracing::error!(account = %self.account(), error = %error,
             retry_in_ms = pause.as_millis(), serving_the_old_token = serving,
             "No access token was given.");
-        *note = Some(self.written(format!("{}: {error}", wish.reason())));
+        // A long outage must not drive out what was written down before it.
+        if !is_known {
+            *note = Some(self.written(format!("{}: {error}", errand.reason())));
+        }
         Err(error)
     }
 
     fn written(&self, what: String) -> Note {
         Note {
-            at: self.parts.clock.now(),
+            at: self.clock.now(),
             who: self.name.clone(),
             what,
         }
     }
+}
+
+/// This process, for people who look at the history of several machines.
+fn process_name() -> String {
+    let machine = rustix::system::uname();
+    let machine = machine.nodename().to_string_lossy();
+    format!("process {} on {machine}", std::process::id())
 }
 
 /// One step of a store, which must not take long.

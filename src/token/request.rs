@@ -1,16 +1,20 @@
 //! The question to a token endpoint, and what makes an answer good.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::id::AppId;
+use crate::metric::{Counter, Counters};
 use crate::platform::Platform;
-use crate::platform::exchange::{CALL_TIMEOUT, Call, Repeat};
+use crate::platform::exchange::{Call, Repeat};
 use crate::secret::{AccessToken, AppSecret};
 use crate::store::tokens::TokenKind;
 use crate::token::TokenError;
+use crate::token::mint::{Mint, Minted};
 
 /// The stable endpoint. It gives the same token again while that is valid, so the question may be
 /// repeated.
@@ -25,15 +29,6 @@ const PLAIN_PATH: &str = "/cgi-bin/token";
 
 /// Seconds beyond which an `expires_in` is not believed. Today's tokens live two hours.
 const LONGEST_LIFE_SECONDS: u64 = 86_400;
-
-/// A token as the platform gave it.
-#[derive(Debug, Clone)]
-pub(super) struct Minted {
-    /// The token.
-    pub(super) token: AccessToken,
-    /// What is left of its life, counted from the question.
-    pub(super) lifetime: Duration,
-}
 
 /// Which of the platform's token endpoints is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -55,22 +50,29 @@ impl Endpoint {
     }
 }
 
-/// Asks for the account's token. Never forces a new one: that would kill the token others may use.
-pub(super) async fn ask(
-    platform: &Platform,
-    account: &AppId,
-    secret: &AppSecret,
-    endpoint: Endpoint,
-) -> Result<Minted, TokenError> {
-    let call = match endpoint {
-        Endpoint::Stable => stable(account, secret),
-        Endpoint::Plain => plain(account, secret),
-    };
-    let answer = platform
-        .call(&call)
-        .await
-        .map_err(TokenError::from_exchange)?;
-    read(&answer.value).map_err(|fault| TokenError::Answer { fault })
+/// Asks for an account's access token. Never forces a new one: that would kill the token others use.
+#[derive(Debug)]
+pub(super) struct AccessTokens {
+    pub(super) account: AppId,
+    pub(super) secret: AppSecret,
+    pub(super) endpoint: Endpoint,
+    pub(super) platform: Arc<Platform>,
+    pub(super) counters: Arc<Counters>,
+}
+
+impl Mint for AccessTokens {
+    fn mint(&self) -> BoxFuture<'_, Result<Minted, TokenError>> {
+        Box::pin(async move {
+            self.counters.add(Counter::TokensRequested);
+            let call = match self.endpoint {
+                Endpoint::Stable => stable(&self.account, &self.secret),
+                Endpoint::Plain => plain(&self.account, &self.secret),
+            };
+            let answer = self.platform.call(&call).await;
+            let answer = answer.map_err(TokenError::from_exchange)?;
+            read(&answer.value).map_err(|fault| TokenError::Answer { fault })
+        })
+    }
 }
 
 fn stable(account: &AppId, secret: &AppSecret) -> Call {
@@ -80,25 +82,15 @@ fn stable(account: &AppId, secret: &AppSecret) -> Call {
         "secret": secret.expose(),
         "force_refresh": false,
     });
-    Call {
-        path: STABLE_PATH,
-        access_token: None,
-        credentials: None,
-        json: Some(Bytes::from(body.to_string())),
-        repeat: Repeat::Harmless,
-        timeout: CALL_TIMEOUT,
-    }
+    Call::post(STABLE_PATH, Bytes::from(body.to_string()))
 }
 
 fn plain(account: &AppId, secret: &AppSecret) -> Call {
     Call {
-        path: PLAIN_PATH,
-        access_token: None,
         credentials: Some((account.clone(), secret.clone())),
-        json: None,
         // A first question that arrives after a second one would end the second one's token.
         repeat: Repeat::Harmful,
-        timeout: CALL_TIMEOUT,
+        ..Call::get(PLAIN_PATH)
     }
 }
 

@@ -6,7 +6,21 @@ use futures_util::future::BoxFuture;
 
 use crate::id::AppId;
 use crate::platform::error::ErrorCode;
-use crate::token::{Keeper, Lease, Suspect, TokenError};
+use crate::store::tokens::{Note, TokensError};
+use crate::token::{Keeper, Lease, Status, Suspect, TokenError};
+
+/// What somebody else asks a source for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Asked {
+    /// A token.
+    Token,
+    /// The token to use instead of one that the platform refused with this code.
+    Replacement(Suspect, ErrorCode),
+    /// That the platform is asked, unless it gave the token a moment ago. Nothing is forced: it may
+    /// give the same one again.
+    Confirmation,
+}
 
 /// One account's access tokens. All methods must be called within a tokio runtime.
 pub trait TokenSource: Send + Sync + fmt::Debug {
@@ -29,6 +43,20 @@ pub trait TokenSource: Send + Sync + fmt::Debug {
         failed: &'a Suspect,
         code: ErrorCode,
     ) -> BoxFuture<'a, Result<Lease, TokenError>>;
+
+    /// As [`token`](Self::token) and [`report`](Self::report), for `who`, whom the history names.
+    fn serve<'a>(
+        &'a self,
+        who: &'a str,
+        asked: &'a Asked,
+    ) -> BoxFuture<'a, Result<Lease, TokenError>>;
+
+    /// What is known about the token; `None` before the first one.
+    fn status(&self) -> Option<Status>;
+
+    /// Which process asked the platform when, why and for whom, and what came of it: the oldest first.
+    /// A source that asks nobody itself has none.
+    fn history(&self) -> BoxFuture<'_, Result<Vec<Note>, TokensError>>;
 }
 
 impl TokenSource for Keeper {
@@ -54,5 +82,21 @@ impl TokenSource for Keeper {
         code: ErrorCode,
     ) -> BoxFuture<'a, Result<Lease, TokenError>> {
         Box::pin(Keeper::report(self, failed, code))
+    }
+
+    fn serve<'a>(
+        &'a self,
+        who: &'a str,
+        asked: &'a Asked,
+    ) -> BoxFuture<'a, Result<Lease, TokenError>> {
+        Box::pin(Keeper::serve(self, who, asked))
+    }
+
+    fn status(&self) -> Option<Status> {
+        Keeper::status(self)
+    }
+
+    fn history(&self) -> BoxFuture<'_, Result<Vec<Note>, TokensError>> {
+        Box::pin(Keeper::notes(self))
     }
 }

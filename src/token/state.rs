@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::store::tokens::{NewToken, TokenKind, TokenRecord};
 use crate::token::budget::{Budget, Limits};
 use crate::token::lifetime::{ALARM_REMAINDER, HEARTBEAT, LAST_TURN, LONGEST_LOOK, Lifetime, Turn};
-use crate::token::request::Minted;
+use crate::token::mint::Minted;
 use crate::token::{CONFIRMED_FOR, Lease, Now, Outcome, Suspect, TokenError};
 
 /// How often the store is looked at while there is no token and renewals are barred.
@@ -17,6 +17,9 @@ const LOOK_WHILE_BARRED: Duration = Duration::from_secs(1);
 /// The shortest pause between two looks of the keeper's own task.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// A ticket that the platform has just given as current is good for so long, however old it seems.
+const CURRENT_TICKET: Duration = Duration::from_secs(60);
+
 /// A keeper's knowledge. Behind a lock that is never held while something is waited for.
 #[derive(Debug)]
 pub(super) struct State {
@@ -24,7 +27,7 @@ pub(super) struct State {
     held: Option<Held>,
     failure: Option<Failure>,
     /// The newest generation that was ever seen.
-    newest: u64,
+    newest: watch::Sender<u64>,
     budget: Budget,
     /// When the store was last looked at.
     looked_at: Option<Duration>,
@@ -104,7 +107,7 @@ impl State {
             kind,
             held: None,
             failure: None,
-            newest: 0,
+            newest: watch::Sender::new(0),
             budget: Budget::new(Limits::of(kind)),
             looked_at: None,
             alarmed: 0,
@@ -143,6 +146,11 @@ impl State {
     /// The token in hand, if it is usable.
     pub(super) fn lease(&self, now: Duration) -> Option<Lease> {
         self.usable(now).map(|(_, lease)| lease)
+    }
+
+    /// Tells each newest generation.
+    pub(super) fn generations(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
     }
 
     /// The record in hand, usable or not.
@@ -220,13 +228,27 @@ impl State {
     /// What the store is to keep of what the platform gave.
     pub(super) fn new_token(&self, minted: Minted, asked: Now, by: &str) -> NewToken {
         let asked_at = Timestamp::from_milliseconds(asked.wall_ms);
+        let lifetime = self.believed(&minted, asked);
         NewToken {
             token: minted.token,
             asked_at,
-            expires_at: asked_at.after(minted.lifetime),
-            known: self.newest,
+            expires_at: asked_at.after(lifetime),
+            known: *self.newest.borrow(),
             by: by.to_owned(),
         }
+    }
+
+    /// Of a ticket that is given again the platform says a whole life again; its life counts from
+    /// when it was first seen.
+    fn believed(&self, minted: &Minted, asked: Now) -> Duration {
+        let known = self
+            .held
+            .as_ref()
+            .filter(|held| self.kind.is_ticket() && held.record.token == minted.token);
+        known.map_or(minted.lifetime, |held| {
+            let remaining = held.lifetime.remaining(held.age(asked.monotonic));
+            remaining.max(CURRENT_TICKET).min(minted.lifetime)
+        })
     }
 
     /// Keeps what the platform gave. Says whether it is another token than before.
@@ -265,7 +287,11 @@ impl State {
     }
 
     fn put(&mut self, record: TokenRecord, now: Now, age: Duration, is_own: bool) -> Lease {
-        self.newest = self.newest.max(record.generation);
+        self.newest.send_if_modified(|newest| {
+            let is_newer = record.generation > *newest;
+            *newest = record.generation.max(*newest);
+            is_newer
+        });
         let whole = record.expires_at.since(record.confirmed_at);
         let held = Held {
             lifetime: Lifetime::new(whole, self.kind),

@@ -8,7 +8,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use ::reqwest::header::{
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+};
 use ::reqwest::{Client, NoProxy, Proxy, redirect};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -127,7 +129,7 @@ impl HttpTransport {
                 .header(CONTENT_LENGTH, HeaderValue::from(length)),
         };
         if let Some(content_type) = request.content_type {
-            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            builder = builder.header(CONTENT_TYPE, &*content_type);
         }
         if let Some(key) = request.bearer {
             builder = builder.bearer_auth(key.expose());
@@ -160,14 +162,16 @@ impl Transport for HttpTransport {
 }
 
 fn head_of(response: ::reqwest::Response, proxy: Option<EgressProxy>) -> Response {
-    let content_type = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let text = |name: HeaderName| {
+        let value = response.headers().get(name)?;
+        // A file's name may be UTF-8 as it is, which header values are not meant to be.
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
     Response {
         status: response.status().as_u16(),
-        content_type,
+        content_type: text(CONTENT_TYPE),
+        content_length: text(CONTENT_LENGTH).and_then(|length| length.trim().parse().ok()),
+        content_disposition: text(CONTENT_DISPOSITION),
         body: response
             .bytes_stream()
             .map(move |chunk| {

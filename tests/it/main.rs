@@ -17,6 +17,8 @@ mod handover;
 mod hostile;
 mod main_job;
 mod messages;
+#[cfg(feature = "redis")]
+mod publish;
 mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;
@@ -27,6 +29,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod usage;
 mod vectors;
 mod vocabulary;
 mod webhook;

@@ -339,18 +339,51 @@ fn a_reported_token_is_replaced_once_and_whoever_caused_it_is_named() {
     let (code, out, err) = service.command(&["access-token", "show", "default", "--json"]);
     assert_eq!(code, 0, "{err}");
     let shown: Value = serde_json::from_str(&out).unwrap();
-    let renewal = |number: usize| {
-        let renewal = &shown["renewals"][number];
-        json!([renewal["who"], renewal["asked"], renewal["errcode"]])
-    };
-    assert_eq!(renewal(0), json!(["reader", "read", null]));
-    assert_eq!(renewal(1), json!(["reporter", "report", 40001]));
+    let said: Vec<&str> = shown["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    for (said, expected) in said.iter().zip([
+        "no token was there (asked by reader): the platform gave another token, generation ",
+        "the platform refused the token (reported by reporter with code 40001): the platform gave another",
+    ]) {
+        assert!(said.starts_with(expected), "{said}");
+    }
     assert_eq!(shown["generation"], second["generation"]);
-    assert_eq!(shown["notes"].as_array().unwrap().len(), 5);
+    let clients: Vec<Value> = shown["clients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|used| {
+            json!([
+                used["client"],
+                used["reads"],
+                used["reports"],
+                used["last_errcode"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        clients,
+        [
+            json!(["reporter", 0, 4, 45009]),
+            json!(["reader", 1, 0, null])
+        ]
+    );
     assert!(!out.contains(second["access_token"].as_str().unwrap()));
 
     let (code, out, _) = service.command(&["access-token", "show"]);
-    assert!(code == 0 && out.contains("reporter: report 40001"), "{out}");
+    assert!(
+        code == 0 && out.contains("reported by reporter with code 40001"),
+        "{out}"
+    );
+    assert!(
+        out.contains("client reporter: read it never; reported it 4 times"),
+        "{out}"
+    );
     let (code, out, _) = service.command(&["access-token", "show", "default", "--reveal"]);
     assert_eq!(
         (code, out.trim()),
@@ -372,8 +405,8 @@ fn an_operator_has_the_platform_asked_once_and_forces_nothing() {
             "{out}"
         );
     }
-    // The platform gave the same token again; that is believed for a while.
-    assert_eq!(service.calls(STABLE), 2);
+    // The platform gave the token a moment ago.
+    assert_eq!(service.calls(STABLE), 1);
     assert_eq!(service.tokens().len(), 1);
     let generation = first["generation"].to_string();
     let arguments = [
@@ -482,17 +515,17 @@ async fn a_client_caches_a_minute_reports_and_lives_on_the_last_good_token_when_
     let first = herd.into_iter().next().unwrap().unwrap();
     assert_eq!(service.read(ADMIN)["access_token"], first.token.expose());
     assert_eq!(
-        notes_of(&service, "reporter"),
+        reads_of(&service, "reporter"),
         1,
         "one question of a hundred callers"
     );
 
     clock.advance(LONGEST_CACHE - Duration::from_secs(1));
     tokens.token().await.unwrap();
-    assert_eq!(notes_of(&service, "reporter"), 1, "within the minute");
+    assert_eq!(reads_of(&service, "reporter"), 1, "within the minute");
     clock.advance(Duration::from_secs(1));
     tokens.token().await.unwrap();
-    assert_eq!(notes_of(&service, "reporter"), 2, "after the minute");
+    assert_eq!(reads_of(&service, "reporter"), 2, "after the minute");
 
     service.replace_token();
     let bad = Suspect::Token(first.token.clone());
@@ -527,11 +560,12 @@ async fn a_client_caches_a_minute_reports_and_lives_on_the_last_good_token_when_
     assert_eq!(service.read(ADMIN)["access_token"], back.token.expose());
 }
 
-fn notes_of(service: &Service, who: &str) -> usize {
+fn reads_of(service: &Service, who: &str) -> u64 {
     let overview = service.ask("GET", "/v1/token", ADMIN, "").body;
     let overview: Value = serde_json::from_str(&overview).unwrap();
-    let notes = overview["tokens"][0]["notes"].as_array().unwrap();
-    notes.iter().filter(|note| note["who"] == who).count()
+    let clients = overview["tokens"][0]["clients"].as_array().unwrap();
+    let used = clients.iter().find(|used| used["client"] == who);
+    used.and_then(|used| used["reads"].as_u64()).unwrap_or(0)
 }
 
 #[tokio::test]
@@ -609,7 +643,10 @@ fn nothing_secret_is_printed_at_the_most_talkative_level() {
     service.program.signal("TERM");
     service.program.wait();
     let printed = service.program.printed();
-    assert!(printed.contains("A token was asked for."), "trace is on");
+    assert!(
+        printed.contains("The platform gave an access token."),
+        "trace is on"
+    );
     for secret in secrets {
         assert!(!printed.contains(&secret), "{secret} in:\n{printed}");
     }

@@ -20,11 +20,16 @@ use crate::store::tokens::{
     TokenRecord, Tokens, TokensError,
 };
 
+mod usage;
+
 /// `wxht`: tells this file from other SQLite files.
 const APPLICATION_ID: i32 = 0x7778_6874;
 
-/// The version of the file's format.
-const VERSION: i64 = 1;
+/// The version of the file's format: so many steps of [`STEPS`] were made.
+const VERSION: i64 = STEPS.len() as i64;
+
+/// What makes the tables of each version out of those of the one before.
+const STEPS: [&str; 2] = [include_str!("tokens.sql"), include_str!("tokens/usage.sql")];
 
 /// How long another process's step is waited for.
 const BUSY: Duration = Duration::from_millis(800);
@@ -95,28 +100,36 @@ impl EmbeddedTokens {
     }
 }
 
-/// Makes the tables of a new file, and knows an old one.
+/// Makes the tables of a new file, brings those of an old one up to date, and knows a foreign one.
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let number = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 =
         transaction.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application == 0 && tables == 0 {
-        transaction.execute_batch(include_str!("tokens.sql"))?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-    } else if application != i64::from(APPLICATION_ID) {
+    let is_new = application == 0 && tables == 0;
+    if !is_new && application != i64::from(APPLICATION_ID) {
         return Err(OpenError::Foreign {
             path: path.to_owned(),
         });
-    } else if version != VERSION {
+    }
+    let Some(missing) = usize::try_from(version)
+        .ok()
+        .and_then(|made| STEPS.get(made..))
+    else {
         return Err(OpenError::Newer {
             path: path.to_owned(),
             found: version,
-            known: 1,
+            known: STEPS.len(),
         });
+    };
+    if is_new {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
 }

@@ -96,12 +96,8 @@ impl<const HOSTS: usize> Pair<HOSTS> {
             "grant_type": "client_credential", "appid": ACCOUNT, "secret": SECRET,
         });
         let call = Call {
-            path: STABLE,
-            access_token: None,
-            credentials: None,
-            json: Some(Bytes::from(body.to_string())),
-            repeat: Repeat::Harmless,
             timeout: TIMEOUT,
+            ..Call::post(STABLE, Bytes::from(body.to_string()))
         };
         let answer = self.platform.call(&call).await.unwrap();
         AccessToken::new(answer.value["access_token"].as_str().unwrap())
@@ -111,12 +107,10 @@ impl<const HOSTS: usize> Pair<HOSTS> {
     async fn send(&self, token: AccessToken) -> Result<(), bool> {
         let body = r#"{"touser":"oUser","msgtype":"text","text":{"content":"hi"}}"#;
         let call = Call {
-            path: SEND,
             access_token: Some(token),
-            credentials: None,
-            json: Some(Bytes::from(body)),
             repeat: Repeat::Harmful,
             timeout: TIMEOUT,
+            ..Call::post(SEND, Bytes::from(body))
         };
         let outcome = self.platform.call(&call).await;
         outcome

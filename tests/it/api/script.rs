@@ -111,6 +111,8 @@ fn answer(status: u16, body: BoxStream<'static, Result<Bytes, TransportError>>) 
     Response {
         status,
         content_type: None,
+        content_length: None,
+        content_disposition: None,
         body,
     }
 }

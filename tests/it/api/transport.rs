@@ -22,7 +22,7 @@ fn request(address: SocketAddr, body: Body) -> Request {
     Request {
         method: Method::Post,
         url: format!("http://{address}/cgi-bin/x?access_token=87_hidden"),
-        content_type: Some("application/json; charset=utf-8"),
+        content_type: Some("application/json; charset=utf-8".into()),
         bearer: None,
         body,
         timeout: Duration::from_secs(5),

@@ -153,6 +153,8 @@ impl Transport for Wire {
             Ok(Response {
                 status: 200,
                 content_type: None,
+                content_length: None,
+                content_disposition: None,
                 body: stream::iter([Ok(body)]).boxed(),
             })
         })
