@@ -38,7 +38,9 @@
 //! let api = Api::new(ApiParts {
 //!     platform,
 //!     sources: vec![Arc::new(keeper)],
+//!     tickets: None,
 //!     clock,
+//!     quotas: None,
 //!     settings: Settings::default(),
 //! });
 //! # drop(api);
@@ -53,32 +55,59 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::api::call::Ask;
 use crate::api::endpoint::Spec;
+use crate::api::message::SendMessage;
 use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::Platform;
 use crate::platform::exchange::CALL_TIMEOUT;
+use crate::platform::hosts::ApiHost;
+use crate::quota::{Purpose, Quotas};
+use crate::store::memory_tokens::MemoryTokens;
+use crate::store::tokens::Tokens;
 use crate::token::TokenSource;
 
 mod call;
+pub mod customer_service;
+pub mod draft;
 pub mod endpoint;
 mod error;
+pub mod group;
 mod handle;
 pub mod jssdk;
-mod message;
+mod lenient;
+mod limits;
+pub mod mass;
+pub mod material;
+pub mod media;
+pub mod menu;
+pub mod message;
+pub mod network;
+pub mod publish;
+pub mod qr;
+pub mod quota;
 mod raw;
 mod request;
 mod retry;
+pub mod short_key;
+pub mod subscribe;
 pub mod tag;
+pub mod template;
 mod ticket;
+mod upload;
 pub mod user;
 
 pub use self::error::CallError;
 pub use self::handle::ApiHandle;
+pub use self::limits::Clearing;
 pub use self::raw::RawCall;
 pub use self::request::RequestError;
 use self::ticket::Tickets;
-pub use self::ticket::{TICKET_RENEWAL_WINDOW, TicketKind, TicketLease};
+pub use self::ticket::{TicketKind, TicketLease};
+pub use self::upload::{Upload, UploadError};
+/// The host of QR codes' images, which wants no token.
+pub use crate::platform::hosts::QR_HOST;
 
 /// What became of a message handed to the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +133,8 @@ pub enum Delivery {
         /// The platform's code, when it was the platform that refused for now.
         code: Option<i64>,
     },
-    /// Surely not delivered, and no later try can change that: the account has no AppSecret.
+    /// Surely not delivered, and no later try can change that soon: the account has no AppSecret, or the
+    /// day's quota is used up.
     Impossible {
         /// Why, and what to do, for people.
         reason: String,
@@ -124,7 +154,25 @@ pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(60);
 pub const PATIENCE: Duration = Duration::from_secs(70);
 
 /// The table of all endpoints, one part for each family.
-const SPECS: &[&[Spec]] = &[tag::SPECS, user::SPECS];
+const SPECS: &[&[Spec]] = &[
+    network::SPECS,
+    message::SPECS,
+    media::SPECS,
+    material::SPECS,
+    user::SPECS,
+    tag::SPECS,
+    group::SPECS,
+    menu::SPECS,
+    qr::SPECS,
+    mass::SPECS,
+    template::SPECS,
+    subscribe::SPECS,
+    draft::SPECS,
+    publish::SPECS,
+    short_key::SPECS,
+    quota::SPECS,
+    customer_service::SPECS,
+];
 
 /// All endpoints that have a type, in the order of their families.
 pub fn endpoints() -> impl Iterator<Item = &'static Spec> {
@@ -142,6 +190,9 @@ pub struct Settings {
     /// How long what passes (busy, no connection, the minute's quota) may be waited out before a call
     /// fails. Zero: calls are made once. Default: [`PATIENCE`].
     pub patience: Duration,
+    /// The host that shows the images of QR codes. `None`: [`QR_HOST`], or the stand-in for the
+    /// platform where that is what the hosts are.
+    pub qr_host: Option<ApiHost>,
     /// Whether the answer −1 ("system error") counts as *not executed* for what must not happen
     /// twice, so that it may be tried again. The platform does not promise it: where a message that
     /// arrives twice is worse than one that does not arrive, set false, and such a message is
@@ -155,6 +206,7 @@ impl Default for Settings {
             timeout: CALL_TIMEOUT,
             media_timeout: MEDIA_TIMEOUT,
             patience: PATIENCE,
+            qr_host: None,
             busy_means_not_sent: true,
         }
     }
@@ -167,21 +219,27 @@ pub struct ApiParts {
     pub platform: Arc<Platform>,
     /// Where each account's tokens come from; one that only receives has no source.
     pub sources: Vec<Arc<dyn TokenSource>>,
+    /// Where JS-SDK tickets are kept, for other processes of the same accounts to find; none: in this
+    /// process's memory.
+    pub tickets: Option<Arc<dyn Tokens>>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// The limits that calls are counted against; without them nothing is counted, and nothing refused.
+    pub quotas: Option<Arc<Quotas>>,
     /// How the client behaves.
     pub settings: Settings,
 }
 
 /// The client: of all accounts, on one runtime. Cloning it is cheap; clones are the same client.
 #[derive(Clone)]
-pub struct Api(Arc<Inner>);
+pub struct Api(Arc<Inner>, Purpose);
 
 struct Inner {
     platform: Arc<Platform>,
     sources: HashMap<AppId, Arc<dyn TokenSource>>,
-    settings: Settings,
     clock: Arc<dyn Clock>,
+    settings: Settings,
+    quotas: Option<Arc<Quotas>>,
     tickets: Tickets,
 }
 
@@ -196,14 +254,24 @@ impl fmt::Debug for Api {
 impl Api {
     /// Puts the parts together. Calls nobody.
     pub fn new(parts: ApiParts) -> Self {
+        let tickets = parts
+            .tickets
+            .unwrap_or_else(|| MemoryTokens::new(Arc::clone(&parts.clock)));
         let named = |source: Arc<dyn TokenSource>| (source.account().clone(), source);
-        Self(Arc::new(Inner {
+        let inner = Inner {
             platform: parts.platform,
             sources: parts.sources.into_iter().map(named).collect(),
             settings: parts.settings,
+            tickets: Tickets::kept_in(tickets, Arc::clone(&parts.clock)),
             clock: parts.clock,
-            tickets: Tickets::default(),
-        }))
+            quotas: parts.quotas,
+        };
+        Self(Arc::new(inner), Purpose::Interactive)
+    }
+
+    /// The same client for a job of many calls: it leaves the last part of each day's quota to replies.
+    pub fn in_bulk(&self) -> Self {
+        Self(Arc::clone(&self.0), Purpose::Bulk)
     }
 
     /// Sends one customer message (客服消息): the exact JSON of `custom/send`.
@@ -211,8 +279,14 @@ impl Api {
     /// It is sent again only when it surely was not executed: to the next host, or once more when the
     /// access token was refused. Must be called within a tokio runtime.
     pub async fn deliver(&self, account: &AppId, message: Bytes) -> Delivery {
-        let settings = &self.0.settings;
-        let ask = message::send(message, settings);
-        message::delivery(self.ask(account, &ask).await, settings)
+        let outcome = async {
+            // What passes is waited out by the caller, with the message marked as waiting meanwhile.
+            let ask = Ask {
+                patience: Duration::ZERO,
+                ..self.prepare(&SendMessage::exact(message))?
+            };
+            self.ask(account, &ask).await
+        };
+        message::delivery(outcome.await, &self.0.settings)
     }
 }

@@ -30,6 +30,7 @@ use crate::transport::SetupError;
 
 mod admin_key;
 mod aside;
+mod limits;
 pub mod logging;
 mod outward;
 mod signals;
@@ -202,10 +203,13 @@ fn start_engine(
     // Messages in hand are sent after the word to stop: a keeper renews until all of them are.
     let (done_sending, all_sent) = watch::channel(false);
     outward.look_after_tokens(&all_sent, runtime);
+    limits::look_after(config, (&outward.api, &outward.quotas), &all_sent, runtime);
+    let quotas = Arc::clone(&outward.quotas);
     let done = runtime.spawn(async move {
         let stopped = engine.run(stopped).await;
         // The keepers may have ended by themselves.
         let _ = done_sending.send(true);
+        quotas.close().await;
         stopped
     });
     Ok(EngineTask {

@@ -23,6 +23,7 @@ mod healthcheck;
 mod inbox;
 mod operate;
 mod output;
+mod quota;
 mod record;
 mod replay;
 mod serve;
@@ -68,6 +69,9 @@ enum Command {
     /// Look at the access tokens (access_token, with which WeChat's API is called) of the running server
     #[command(subcommand)]
     AccessToken(access_token::AccessTokenCommand),
+    /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
     /// Look after the store of pushes
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -106,6 +110,7 @@ where
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
+        Command::Quota(command) => quota::run(&command, config),
         Command::Store(command) => store::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
@@ -126,6 +131,12 @@ fn load(file: Option<&std::path::Path>) -> Result<Config, Failure> {
 fn load_for_reading(file: Option<&std::path::Path>) -> Result<Config, Failure> {
     let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
     config::load(&sources, Needs::NoAccount).map_err(|faults| Failure::wrong(&faults))
+}
+
+/// The same for what deals with tokens alone: accounts need neither Token nor EncodingAESKey.
+fn load_for_tokens(file: Option<&std::path::Path>) -> Result<Config, Failure> {
+    let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
+    config::load(&sources, Needs::Tokens).map_err(|faults| Failure::wrong(&faults))
 }
 
 /// What `simulate push` knows of a running `wxhook dev`, and of the configured account.

@@ -6,6 +6,7 @@
 //! listeners that came with it; nobody else does.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ mod account;
 mod component;
 mod environment;
 mod handed;
+mod quota;
 mod raw;
 mod rooms;
 mod token;
@@ -21,6 +23,7 @@ mod value;
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
 pub use handed::Handed;
+pub use quota::{CounterStoreKind, QuotaSettings};
 pub use raw::{Fault, Faults, Origin};
 pub use token::{PublishSettings, TokenService, TokenSettings, TokenStoreKind};
 
@@ -29,13 +32,23 @@ use crate::secret::AdminKey;
 /// The text of `wxhook.example.toml`: every key, its default and what it means.
 pub const EXAMPLE: &str = include_str!("../wxhook.example.toml");
 
-/// What configuration is made of, before anything is checked.
-#[derive(Debug, Clone, Default)]
+/// What configuration is made of, before anything is checked. Its `Debug` shows no value: it may be a
+/// secret.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The operator's file: its path and its text.
     pub file: Option<(PathBuf, String)>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("file", &self.file.as_ref().map(|(path, _)| path))
+            .field("environment", &self.environment.keys())
+            .finish()
+    }
 }
 
 impl Sources {
@@ -121,6 +134,8 @@ pub struct Config {
     pub js_origins: Vec<crate::api::jssdk::Origin>,
     /// Where access tokens are kept, and which endpoint gives them.
     pub token: TokenSettings,
+    /// How calls are counted and limited.
+    pub quota: QuotaSettings,
     /// What is logged.
     pub log_filter: String,
     /// How it looks.
@@ -134,8 +149,10 @@ pub struct Config {
 /// What a command needs of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// At least one account.
+    /// At least one account, with what verifies and opens its pushes.
     Accounts,
+    /// Accounts as far as there are any, with nothing that verifies and opens pushes: it receives none.
+    Tokens,
     /// No account: it only looks at the store or at the running server.
     NoAccount,
 }

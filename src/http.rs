@@ -13,6 +13,7 @@ mod door;
 pub mod freshness;
 mod jssdk;
 pub(crate) mod operate;
+mod quota;
 mod rejection;
 pub mod server;
 mod token;

@@ -29,7 +29,7 @@
 //!
 //! Rooms in reading order: [`protocol`] (bytes in, values out), [`store`] (what must survive),
 //! [`http`] (the way to `success`), [`dispatch`] (routes, lanes, attempts, outbox), [`token`],
-//! [`platform`] and [`api`] (the way to WeChat), [`simulator`] (a local WeChat), [`config`],
+//! [`quota`], [`platform`] and [`api`] (the way to WeChat), [`simulator`] (a local WeChat), [`config`],
 //! [`app`] (start and stop), [`cli`].
 
 pub mod api;

@@ -52,6 +52,16 @@ counters! {
     HandlerThreadsReplaced => "wxhook_handler_threads_replaced_total",
     /// Access tokens asked of the platform.
     TokensRequested => "wxhook_access_token_requests_total",
+    /// Calls that were not made because their quota is used up, for the day, the month or the minute.
+    QuotaRefused => "wxhook_quota_refused_total",
+    /// Times that the platform said that a quota is used up (45009, 48006).
+    QuotasUsedUp => "wxhook_quota_used_up_total",
+    /// Times that the platform said that the calls of a minute are used up (45011).
+    QuotaMinutesFull => "wxhook_quota_minutes_full_total",
+    /// Times that the platform's counts were cleared through this process.
+    QuotaClears => "wxhook_quota_clears_total",
+    /// Steps that the store of counts did not do.
+    QuotaStoreFailures => "wxhook_quota_store_failures_total",
 }
 
 /// One process's counters.

@@ -21,6 +21,7 @@ pub mod exchange;
 pub(crate) mod health;
 pub mod hosts;
 pub(crate) mod scrub;
+pub mod skew;
 
 /// What a failing host is asked to see whether it works again. Without a token it answers a code,
 /// which is all that needs to be known.
@@ -84,13 +85,18 @@ impl Platform {
         .await
     }
 
-    /// Fetches a file from an address that the platform gave, or that stands in the configuration.
-    /// No token goes there, and the hosts' health does not change.
+    /// Fetches a file from a host of its own. No token goes there, and no host's health changes.
     ///
     /// # Errors
     /// The [`ExchangeError`].
     pub async fn fetch(&self, host: &ApiHost, call: &Call) -> Result<Received, ExchangeError> {
         download(&*self.transport, host, call).await
+    }
+
+    /// The first host, if it is a stand-in on plain http: it has what the platform has on hosts of
+    /// their own.
+    pub fn stand_in(&self) -> Option<&ApiHost> {
+        self.hosts.all().first().filter(|host| !host.is_https())
     }
 
     async fn on_hosts<T>(&self, call: &Call, exchange: Exchange<T>) -> Result<T, ExchangeError> {

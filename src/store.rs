@@ -17,9 +17,13 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
 use crate::secret::VerifyTicket;
 
+#[cfg(any(feature = "redis", feature = "mysql"))]
+pub mod address;
 pub mod copies;
+pub mod counters;
 pub mod embedded;
 pub mod memory;
+pub mod memory_counters;
 pub mod memory_tokens;
 #[cfg(feature = "mysql")]
 pub mod mysql;

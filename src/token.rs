@@ -108,10 +108,11 @@ pub struct Status {
     pub obtained_by: String,
     /// What is left of its life; zero when it is not used any more.
     pub remaining: Duration,
-    /// Why the last renewal failed, if none went well since.
-    pub failure: Option<TokenError>,
     /// Whether the store did not answer the last time.
     pub store_is_away: bool,
+    /// Questions that this process asked within the last day, and how many it allows itself; `None`
+    /// when it asks nobody.
+    pub questions: Option<(u32, u32)>,
 }
 
 /// Keeps one account's access token.
@@ -306,19 +307,25 @@ impl Keeper {
         outcome_of(waiting).await
     }
 
+    /// Why the last renewal failed, if none went well since.
+    pub fn failure(&self) -> Option<TokenError> {
+        self.shared.state().last_failure().cloned()
+    }
+
     /// What is known about the token; `None` before the first one.
     pub fn status(&self) -> Option<Status> {
+        let now = self.shared.now().monotonic;
         let state = self.shared.state();
         let record = state.record()?;
-        let lease = state.lease(self.shared.now().monotonic);
+        let lease = state.lease(now);
         Some(Status {
             generation: record.generation,
             obtained_at: record.obtained_at,
             confirmed_at: record.confirmed_at,
             obtained_by: record.obtained_by.clone(),
             remaining: lease.map_or(Duration::ZERO, |lease| lease.remaining),
-            failure: state.last_failure().cloned(),
             store_is_away: state.store_is_away,
+            questions: Some(state.asked(now)),
         })
     }
 

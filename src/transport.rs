@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use crate::clock::Timestamp;
 use crate::secret::ClientKey;
 
 mod proxy;
@@ -130,6 +131,14 @@ pub enum TransportError {
         /// What the network said, without the URL.
         reason: String,
     },
+    /// The request may have been executed: its answer is compressed, which was not asked for.
+    #[error(
+        "the answer is compressed ({encoding}), which was not asked for: a proxy in between changes it"
+    )]
+    Encoded {
+        /// The `Content-Encoding`.
+        encoding: String,
+    },
 }
 
 impl TransportError {
@@ -143,4 +152,10 @@ impl TransportError {
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends one request and waits for the head of its answer.
     fn send(&self, request: Request) -> BoxFuture<'static, Result<Response, TransportError>>;
+}
+
+/// Is told what time it is where answers come from.
+pub trait Dates: Send + Sync + fmt::Debug {
+    /// An answer's `Date` header said this.
+    fn saw(&self, date: Timestamp);
 }

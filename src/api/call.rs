@@ -12,7 +12,7 @@ use crate::id::AppId;
 use crate::platform::download::Received;
 use crate::platform::error::ErrorCode;
 use crate::platform::exchange::{Call, ExchangeError};
-use crate::quota::QuotaKey;
+use crate::quota::{Limit, QuotaKey};
 use crate::token::Suspect;
 
 /// The pause before the same token is tried once more, when the platform said that it is current:
@@ -29,6 +29,11 @@ pub(super) struct Ask {
     pub(super) may_be_a_file: bool,
     /// How long it may go on being made again; none where the caller sees to that.
     pub(super) patience: Duration,
+}
+
+/// Whether the platform surely has not seen the call. What a proxy answered may have passed it on.
+fn never_arrived(error: &ExchangeError) -> bool {
+    matches!(error, ExchangeError::Transport(error) if error.surely_not_executed())
 }
 
 impl Api {
@@ -87,10 +92,21 @@ impl Api {
     /// Makes the call, and makes it again as long as that makes sense.
     pub(super) async fn ask(&self, account: &AppId, ask: &Ask) -> Result<Received, CallError> {
         let began = self.0.clock.monotonic();
-        let mut repeats = 0;
+        let (mut repeats, mut waited) = (0, Duration::ZERO);
         loop {
+            let spent = || self.0.clock.monotonic().saturating_sub(began).max(waited);
             let error = match self.once(account, ask).await {
                 Err(CallError::Exchange(error)) => error,
+                // Nothing left: the next minute is waited for, and this was no repeat.
+                Err(CallError::Exhausted(full)) if full.limit == Limit::Minute => {
+                    let pause = full.returns_at.since(self.0.clock.now());
+                    if pause.is_zero() || spent() + pause > ask.patience {
+                        return Err(CallError::Exhausted(full));
+                    }
+                    tokio::time::sleep(pause).await;
+                    waited += pause;
+                    continue;
+                }
                 outcome => return outcome,
             };
             let situation = Situation {
@@ -100,8 +116,7 @@ impl Api {
                 now: self.0.clock.now(),
                 chance: getrandom::u32().unwrap_or_default(),
             };
-            let spent = self.0.clock.monotonic().saturating_sub(began);
-            let pause = pause(&error, situation).filter(|pause| spent + *pause <= ask.patience);
+            let pause = pause(&error, situation).filter(|pause| spent() + *pause <= ask.patience);
             let Some(pause) = pause else {
                 return Err(CallError::Exchange(error));
             };
@@ -112,11 +127,31 @@ impl Api {
         }
     }
 
-    /// Quota → token → host, and once more when the token was refused: the platform looks at the
-    /// token first, so nothing was executed.
+    /// Counts the call before it is made, and takes note of the answer.
     async fn once(&self, account: &AppId, ask: &Ask) -> Result<Received, CallError> {
         tracing::trace!(account = %account, endpoint = &*ask.call.path,
             quota = ask.quota.map(|key| key.0), "A call is made.");
+        let (Some(quotas), Some(key)) = (&self.0.quotas, ask.quota) else {
+            return self.send(account, ask).await;
+        };
+        quotas.take(account, key, self.1).await?;
+        let outcome = self.send(account, ask).await;
+        match &outcome {
+            Err(CallError::Exchange(error)) => match error.code() {
+                Some(code) => quotas.answered(account, key, code).await,
+                None if never_arrived(error) => quotas.put_back(account, key),
+                None => {}
+            },
+            // Without a good token nothing counts.
+            Err(error) if error.surely_not_executed() => quotas.put_back(account, key),
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Token → host, and once more when the token was refused: the platform looks at the token first,
+    /// so nothing was executed.
+    async fn send(&self, account: &AppId, ask: &Ask) -> Result<Received, CallError> {
         if !ask.needs_token {
             return Ok(self.exchange(&ask.call, ask).await?);
         }

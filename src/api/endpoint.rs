@@ -235,7 +235,7 @@ macro_rules! endpoints {
 
         $(impl $crate::api::endpoint::Endpoint for $request {
             const SPEC: $crate::api::endpoint::Spec = {
-                let mut spec = $crate::api::endpoint::Spec {
+                let spec = $crate::api::endpoint::Spec {
                     method: $crate::transport::Method::$method,
                     path: $path,
                     page: $page,
@@ -247,13 +247,19 @@ macro_rules! endpoints {
                     codes: &[],
                     limits: "",
                 };
-                $(spec.quota = Some($crate::quota::QuotaKey($quota));)?
-                $(spec.repeat = $crate::platform::exchange::Repeat::$repeat;)?
-                $(spec.needs_token = $token;)?
-                $(spec.moves_a_file = $file;)?
-                $(spec.accepts = &[$($accepts),*];)?
-                $(spec.codes = &[$($code),*];)?
-                $(spec.limits = $limits;)?
+                $(let spec = $crate::api::endpoint::Spec {
+                    quota: Some($crate::quota::QuotaKey($quota)),
+                    ..spec
+                };)?
+                $(let spec = $crate::api::endpoint::Spec {
+                    repeat: $crate::platform::exchange::Repeat::$repeat,
+                    ..spec
+                };)?
+                $(let spec = $crate::api::endpoint::Spec { needs_token: $token, ..spec };)?
+                $(let spec = $crate::api::endpoint::Spec { moves_a_file: $file, ..spec };)?
+                $(let spec = $crate::api::endpoint::Spec { accepts: &[$($accepts),*], ..spec };)?
+                $(let spec = $crate::api::endpoint::Spec { codes: &[$($code),*], ..spec };)?
+                $(let spec = $crate::api::endpoint::Spec { limits: $limits, ..spec };)?
                 spec
             };
 

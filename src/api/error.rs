@@ -6,6 +6,7 @@ use crate::api::RequestError;
 use crate::id::AppId;
 use crate::platform::error::ErrorCode;
 use crate::platform::exchange::ExchangeError;
+use crate::quota::Exhausted;
 use crate::token::TokenError;
 
 /// Why a call was not answered well.
@@ -24,6 +25,9 @@ pub enum CallError {
     /// The platform could only refuse it, so nothing was sent.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// Its quota is used up, so nothing was sent.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// There is no access token, so nothing was sent.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -53,7 +57,11 @@ impl CallError {
     /// The platform's code, if it answered one: to the call, or to the question for a token.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::NoSecret { .. } | Self::Request(_) | Self::Answer { .. } | Self::Stopped => None,
+            Self::NoSecret { .. }
+            | Self::Request(_)
+            | Self::Exhausted(_)
+            | Self::Answer { .. }
+            | Self::Stopped => None,
             Self::Token(source) => source.code(),
             Self::NotRenewed { refusal, .. } => refusal.code(),
             Self::Exchange(source) => source.code(),
@@ -63,9 +71,11 @@ impl CallError {
     /// Whether the platform surely did nothing of what was asked.
     pub fn surely_not_executed(&self) -> bool {
         match self {
-            Self::NoSecret { .. } | Self::Request(_) | Self::Token(_) | Self::NotRenewed { .. } => {
-                true
-            }
+            Self::NoSecret { .. }
+            | Self::Request(_)
+            | Self::Exhausted(_)
+            | Self::Token(_)
+            | Self::NotRenewed { .. } => true,
             Self::Answer { .. } | Self::Stopped => false,
             Self::Exchange(source) => source.surely_not_executed(),
         }

@@ -1,34 +1,105 @@
-//! Customer messages (客服消息): the call, and what its outcome means for the message.
-
-use std::time::Duration;
+//! Customer messages (客服消息): the calls, and what their outcome means for the message.
 
 use bytes::Bytes;
+use serde::Serialize;
 
-use crate::api::call::Ask;
-use crate::api::{CallError, Delivery, Settings};
+use crate::api::endpoint::{Done, Outgoing, endpoints};
+use crate::api::{CallError, Delivery, RequestError, Settings};
+use crate::id::OpenId;
 use crate::platform::download::Received;
 use crate::platform::error::{Class, ErrorCode};
-use crate::platform::exchange::{Call, ExchangeError, Repeat};
-use crate::quota::QuotaKey;
+use crate::platform::exchange::{Answer, ExchangeError, Payload};
+use crate::protocol::message::Message;
+use crate::quota::Limit;
 
-/// Source: the official page "发送客服消息", read 2026-11.
-const SEND_PATH: &str = "/cgi-bin/message/custom/send";
-
-/// The call that sends one message. There is no idempotency key: twice would be seen twice. Its caller
-/// waits out what passes, with the message marked as waiting meanwhile.
-pub(super) fn send(message: Bytes, settings: &Settings) -> Ask {
-    let call = Call {
-        repeat: Repeat::Harmful,
-        timeout: settings.timeout,
-        ..Call::post(SEND_PATH, message)
-    };
-    Ask {
-        call,
-        quota: Some(QuotaKey("custom_send")),
-        needs_token: true,
-        may_be_a_file: false,
-        patience: Duration::ZERO,
+endpoints! {
+    SendMessage => Answer {
+        call: Post "/cgi-bin/message/custom/send",
+        page: "发送客服消息",
+        send: (SendMessage::outgoing),
+        check: SendMessage::limits,
+        quota: "custom_send",
+        repeat: Harmful,
+        codes: [40003, 40007, 40008, 43019, 44004, 45002, 45008, 45015, 45047, 45098, 45099, 48002, 48008, 61452, 65401, 70000],
+        limits: "text: 2048 bytes; news: 1 article; 5 within 48 h of a user's message, 3 within 1 min of a menu tap, follow or scan",
     }
+    Typing => Done {
+        call: Post "/cgi-bin/message/custom/typing",
+        page: "客服输入状态",
+        send: json,
+        accepts: [45081],
+        codes: [40200, 45072, 45080],
+        limits: "within 30 s of a message of the user; lasts about 15 s, or until a message is sent",
+    }
+}
+
+/// Sends a customer message. There is no idempotency key: twice would be seen twice.
+///
+/// A handler's replies go out better by being returned: then they are stored before they leave.
+#[derive(Debug, Clone)]
+pub struct SendMessage {
+    body: Body,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    Typed(OpenId, Box<Message>),
+    Exact(Bytes),
+}
+
+impl SendMessage {
+    /// This message to this user.
+    pub fn new(user: OpenId, message: impl Into<Message>) -> Self {
+        let body = Body::Typed(user, Box::new(message.into()));
+        Self { body }
+    }
+
+    /// A body that was written before.
+    pub(super) const fn exact(body: Bytes) -> Self {
+        let body = Body::Exact(body);
+        Self { body }
+    }
+
+    fn limits(&self) -> Result<(), RequestError> {
+        match &self.body {
+            Body::Typed(_, message) => message
+                .check()
+                .map_err(|error| RequestError::new("message", error.to_string())),
+            Body::Exact(_) => Ok(()),
+        }
+    }
+
+    fn outgoing(&self) -> Result<Outgoing, RequestError> {
+        let json = match &self.body {
+            Body::Typed(user, message) => Bytes::from(message.to_json(user)),
+            Body::Exact(body) => body.clone(),
+        };
+        Ok(Outgoing {
+            payload: Payload::Json(json),
+            ..Outgoing::nothing()
+        })
+    }
+}
+
+/// Shows the user that an answer is being written, or no longer. That it is shown already (45081) is
+/// no error; no error of this call should keep a reply from being sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Typing {
+    /// The user.
+    pub touser: OpenId,
+    /// What is shown.
+    pub command: TypingCommand,
+}
+
+/// What [`Typing`] shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum TypingCommand {
+    /// An answer is being written.
+    #[serde(rename = "Typing")]
+    Begin,
+    /// No longer.
+    #[serde(rename = "CancelTyping")]
+    Cancel,
 }
 
 /// What the outcome of the call means for the message.
@@ -41,7 +112,13 @@ pub(super) fn delivery(outcome: Result<Received, CallError>, settings: &Settings
             }
         }
         Err(CallError::Exchange(error)) => unanswered(error, settings),
-        Err(error @ (CallError::NoSecret { .. } | CallError::Request(_))) => Delivery::Impossible {
+        // A minute is waited out; a day is not.
+        Err(CallError::Exhausted(error)) if error.limit == Limit::Minute => {
+            not_sent(error.to_string(), None)
+        }
+        Err(
+            error @ (CallError::NoSecret { .. } | CallError::Request(_) | CallError::Exhausted(_)),
+        ) => Delivery::Impossible {
             reason: error.to_string(),
         },
         Err(error @ (CallError::Token(_) | CallError::NotRenewed { .. })) => {

@@ -9,6 +9,7 @@ use crate::api::call::Ask;
 use crate::api::{Api, CallError, RequestError, SPECS};
 use crate::id::AppId;
 use crate::platform::exchange::{Answer, Call, Payload, Repeat};
+use crate::quota::QuotaKey;
 use crate::transport::Method;
 
 /// Bytes of the longest path.
@@ -170,7 +171,9 @@ impl Api {
         };
         let ask = Ask {
             call,
-            quota: known.and_then(|spec| spec.quota),
+            quota: known
+                .and_then(|spec| spec.quota)
+                .or_else(|| QuotaKey::of_path(&raw.path)),
             needs_token: known.is_none_or(|spec| spec.needs_token),
             may_be_a_file: false,
             patience: self.0.settings.patience,

@@ -73,6 +73,20 @@ pub(crate) fn members(
     Err(RequestError::new(field, fault))
 }
 
+/// Refuses a number outside its range.
+pub(crate) fn between(
+    field: &'static str,
+    found: i64,
+    least: i64,
+    most: i64,
+) -> Result<(), RequestError> {
+    if (least..=most).contains(&found) {
+        return Ok(());
+    }
+    let fault = format!("is {found}; {least} to {most} are allowed");
+    Err(RequestError::new(field, fault))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +108,10 @@ mod tests {
                 said(members("openid_list", 0, 1, 50)),
                 "openid_list has 0 members; 1 to 50 are allowed",
             ),
+            (
+                said(between("count", 21, 1, 20)),
+                "count is 21; 1 to 20 are allowed",
+            ),
         ] {
             assert_eq!(found, expected);
         }
@@ -101,6 +119,7 @@ mod tests {
             bytes("name", "中", 3),
             characters("name", "中", 1),
             members("list", 2, 2, 2),
+            between("count", 20, 1, 20),
         ] {
             assert_eq!(outcome, Ok(()));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::limits::open_counter_store;
 use super::{StartError, admin_key, system};
 use crate::api::{Api, ApiParts};
 use crate::clock::Clock;
@@ -12,6 +13,8 @@ use crate::config::{AccountSettings, Config, TokenService, TokenStoreKind};
 use crate::http::admin::AdminParts;
 use crate::metric::Counters;
 use crate::platform::Platform;
+use crate::platform::skew::ClockSkew;
+use crate::quota::{QuotaParts, Quotas};
 use crate::store::copies::PlainCopies;
 use crate::store::embedded::EmbeddedTokens;
 use crate::store::memory_tokens::MemoryTokens;
@@ -25,12 +28,14 @@ use crate::token::central::Central;
 use crate::token::publisher::Publisher;
 use crate::token::remote::{RemoteParts, RemoteTokens};
 use crate::token::{Keeper, KeeperParts, TokenSource};
-use crate::transport::{HttpTransport, Transport};
+use crate::transport::{Dates, HttpTransport, Transport};
 
 /// The API client, and where its tokens come from.
 #[derive(Debug)]
 pub(super) struct Outward {
     pub(super) api: Arc<Api>,
+    /// What its calls are counted against.
+    pub(super) quotas: Arc<Quotas>,
     pub(super) sources: Vec<Arc<dyn TokenSource>>,
     /// Those of the sources that ask the platform themselves.
     keepers: Vec<Arc<Keeper>>,
@@ -38,6 +43,8 @@ pub(super) struct Outward {
     copies: Option<Arc<dyn PlainCopies>>,
     /// What the keepers share with other processes; one who asks a token service has none.
     stores: Option<TokenStores>,
+    /// How far this machine's clock is off.
+    skew: Arc<ClockSkew>,
 }
 
 /// One store, for the two things that are kept there.
@@ -100,7 +107,7 @@ fn make_keepers(
         Some(Arc::new(Keeper::new(KeeperParts {
             account: account.credentials.app_id().clone(),
             secret: account.app_secret.clone()?,
-            endpoint: config.token.endpoint,
+            endpoint: account.token_endpoint.unwrap_or(config.token.endpoint),
             store: Arc::clone(store),
             platform: Arc::clone(platform),
             clock: Arc::clone(clock),
@@ -136,7 +143,9 @@ impl Outward {
         clock: &Arc<dyn Clock>,
         counters: &Arc<Counters>,
     ) -> Result<Self, StartError> {
-        let transport = HttpTransport::new(&config.transport)?;
+        let skew = Arc::new(ClockSkew::new(Arc::clone(clock)));
+        let dates = Arc::clone(&skew) as Arc<dyn Dates>;
+        let transport = HttpTransport::telling_dates(&config.transport, dates)?;
         let platform = Arc::new(Platform::new(
             Arc::clone(&transport) as Arc<dyn Transport>,
             Arc::clone(&config.hosts),
@@ -159,18 +168,28 @@ impl Outward {
                 (keepers, sources)
             }
         };
+        let quotas = Arc::new(Quotas::new(QuotaParts {
+            store: open_counter_store(config, clock)?,
+            clock: Arc::clone(clock),
+            counters: Arc::clone(counters),
+            settings: config.quota.quotas.clone(),
+        }));
         let api = Api::new(ApiParts {
             platform,
             sources: sources.clone(),
+            tickets: stores.as_ref().map(|stores| Arc::clone(&stores.tokens)),
             clock: Arc::clone(clock),
+            quotas: Some(Arc::clone(&quotas)),
             settings: config.api.clone(),
         });
         Ok(Self {
             api: Arc::new(api),
+            quotas,
             sources,
             keepers,
             copies: open_copies(config)?,
             stores,
+            skew,
         })
     }
 
@@ -193,6 +212,7 @@ impl Outward {
         let names = config.accounts.iter().map(named).collect();
         let (sources, clock) = (self.sources.clone(), Arc::clone(clock));
         let central = Central::new(sources, names, clock, runtime.handle().clone());
+        let central = central.comparing_clocks(Arc::clone(&self.skew));
         match &self.stores {
             Some(stores) => central.counting_in(Arc::clone(&stores.usage)),
             None => central,

@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::admin::{Answer, ask_with};
+use super::admin::good;
 use super::output::{Failure, line, local_time};
-use crate::app::find_admin_key;
 use crate::clock::Timestamp;
 use crate::config::Config;
 
@@ -70,7 +69,7 @@ pub(super) fn run(
     command: &AccessTokenCommand,
     config: Option<&Path>,
 ) -> Result<ExitCode, Failure> {
-    let config = super::load_for_reading(config)?;
+    let config = super::load_for_tokens(config)?;
     match command {
         AccessTokenCommand::Show(args) => show(args, &config)?,
         AccessTokenCommand::Refresh(args) => {
@@ -88,23 +87,6 @@ pub(super) fn run(
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Asks the running server; an answer that is not good is a failure.
-fn good(config: &Config, question: (&str, &str), body: &str) -> Result<Value, Failure> {
-    let key = find_admin_key(config).map_err(Failure::failed)?;
-    let asked = ask_with(config, question, key.as_ref(), body);
-    let Answer { status, body } = asked.map_err(|error| {
-        Failure::failed(format!(
-            "no server answers at http://{}: {error}; start it with `wxhook serve`",
-            config.http.admin_listen
-        ))
-    })?;
-    if status != 200 {
-        return Err(Failure::failed(body));
-    }
-    serde_json::from_str(&body)
-        .map_err(|_| Failure::failed("the server answers something that is not JSON"))
 }
 
 fn show(args: &ShowArgs, config: &Config) -> Result<(), Failure> {
@@ -125,6 +107,11 @@ fn show(args: &ShowArgs, config: &Config) -> Result<(), Failure> {
         return Err(Failure::failed(format!(
             "no account {name:?} with an AppSecret is configured"
         )));
+    }
+    if let (false, Some(seconds)) = (args.json, answer["clock_skew_seconds"].as_i64()) {
+        line(format_args!(
+            "WeChat's clock is {seconds} s ahead of this machine's: look at its time server"
+        ))?;
     }
     for status in shown {
         if args.json {
@@ -158,6 +145,14 @@ fn told(status: &Value) -> Vec<String> {
     }
     if let Some(failure) = status["failure"].as_str() {
         lines.push(format!("  last failure: {failure}"));
+    }
+    if let (Some(today), Some(a_day)) = (
+        status["questions"]["today"].as_u64(),
+        status["questions"]["a_day"].as_u64(),
+    ) {
+        lines.push(format!(
+            "  asked WeChat {today} times today, of at most {a_day}"
+        ));
     }
     let all = |key: &str| status[key].as_array().map_or(&[][..], Vec::as_slice);
     for entry in all("history").iter().rev().take(SHOWN) {

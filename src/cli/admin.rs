@@ -4,6 +4,10 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::output::Failure;
+use crate::app::find_admin_key;
 use crate::config::Config;
 use crate::secret::AdminKey;
 
@@ -58,6 +62,23 @@ pub(super) fn ask_with(
         status: status.unwrap_or(0),
         body: body.trim_end().to_owned(),
     })
+}
+
+/// Asks the running server; an answer that is not good is a failure.
+pub(super) fn good(config: &Config, question: (&str, &str), body: &str) -> Result<Value, Failure> {
+    let key = find_admin_key(config).map_err(Failure::failed)?;
+    let asked = ask_with(config, question, key.as_ref(), body);
+    let Answer { status, body } = asked.map_err(|error| {
+        Failure::failed(format!(
+            "no server answers at http://{}: {error}; start it with `wxhook serve`",
+            config.http.admin_listen
+        ))
+    })?;
+    if status != 200 {
+        return Err(Failure::failed(body));
+    }
+    serde_json::from_str(&body)
+        .map_err(|_| Failure::failed("the server answers something that is not JSON"))
 }
 
 /// A listener on every address is asked on loopback.

@@ -34,14 +34,21 @@ where
     S: Clone + Send + Sync + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let config = super::load(config)?;
     // Before anything starts a thread.
     let handed = Handed::take().map_err(|faults| Failure::wrong(&faults))?;
     if args.role == Role::Token {
+        let config = super::load_for_tokens(config)?;
+        if config.accounts.is_empty() {
+            return Err(Failure::wrong(
+                "no account is configured; set WECHAT_APP_ID and WECHAT_APP_SECRET, or \
+                 [accounts.default] in a file",
+            ));
+        }
         app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
         let server = app::TokenServer::start(&config, handed).map_err(Failure::failed)?;
         return Ok(server.run().map_err(Failure::failed)?.code());
     }
+    let config = super::load(config)?;
     let router = routes();
     router.check().map_err(Failure::wrong)?;
     app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;

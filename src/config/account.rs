@@ -6,6 +6,7 @@ use super::value::Problem;
 use crate::id::AppId;
 use crate::protocol::{Credentials, Mode, Rotating, envelope};
 use crate::secret::{AesKey, AppSecret, PushToken};
+use crate::token::Endpoint;
 
 /// An account as it is configured, checked.
 #[derive(Debug, Clone)]
@@ -14,14 +15,18 @@ pub struct AccountSettings {
     pub credentials: Credentials,
     /// What access tokens are asked for with; an account that only receives has none.
     pub app_secret: Option<AppSecret>,
+    /// Which of the platform's endpoints gives its tokens, when it is another one than the others'.
+    pub token_endpoint: Option<Endpoint>,
     /// The paths at which it is served.
     pub paths: Vec<String>,
 }
 
-/// Reads every account; notes a fault when there is none but one is needed.
+/// Reads every account; notes a fault when there is none but one is needed. Who `receives` no pushes
+/// needs nothing to verify and to open them with.
 pub(super) fn read_all(
     reader: &mut Reader,
     needs: Needs,
+    receives: bool,
 ) -> Option<Vec<(String, AccountSettings)>> {
     let names: Vec<String> = reader
         .names("accounts")
@@ -31,7 +36,7 @@ pub(super) fn read_all(
     if names.is_empty() {
         // The keys of [accounts.default] are known even when none of them is set.
         skip(reader, "default");
-        if needs == Needs::NoAccount {
+        if needs != Needs::Accounts {
             return Some(Vec::new());
         }
         reader.fault(
@@ -48,14 +53,14 @@ pub(super) fn read_all(
     let single = names.len() == 1;
     let accounts: Vec<_> = names
         .iter()
-        .map(|name| Some((name.clone(), read(reader, name, single)?)))
+        .map(|name| Some((name.clone(), read(reader, name, single, receives)?)))
         .collect();
     let accounts: Vec<_> = accounts.into_iter().collect::<Option<_>>()?;
     check_paths(reader, &accounts);
     Some(accounts)
 }
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "app_id",
     "app_secret",
     "token",
@@ -64,6 +69,7 @@ const KEYS: [&str; 8] = [
     "previous_token",
     "previous_encoding_aes_key",
     "path",
+    "token_endpoint",
 ];
 
 fn default_is_set(reader: &Reader) -> bool {
@@ -77,7 +83,7 @@ fn skip(reader: &mut Reader, name: &str) {
     }
 }
 
-fn read(reader: &mut Reader, name: &str, single: bool) -> Option<AccountSettings> {
+fn read(reader: &mut Reader, name: &str, single: bool, receives: bool) -> Option<AccountSettings> {
     let key = |field: &str| format!("accounts.{name}.{field}");
     check_name(reader, "accounts", name);
     let app_id = reader.text(&key("app_id"), app_id);
@@ -88,8 +94,12 @@ fn read(reader: &mut Reader, name: &str, single: bool) -> Option<AccountSettings
     let previous_key = reader.secret(&key("previous_encoding_aes_key"), self::aes_key);
     let mode = reader.text(&key("mode"), mode);
     let path = reader.text(&key("path"), own_path);
+    let token_endpoint = reader.text(&key("token_endpoint"), |text| match text.trim() {
+        "" => Ok(None),
+        text => super::token::endpoint(text).map(Some),
+    });
 
-    if matches!(token, Some(None)) {
+    if receives && matches!(token, Some(None)) {
         reader.fault(&key("token"), "is not set", "copy the Token (令牌) of the console's server configuration; WECHAT_TOKEN for the default account");
     }
     let (token, aes_key) = (token?, aes_key?);
@@ -98,6 +108,11 @@ fn read(reader: &mut Reader, name: &str, single: bool) -> Option<AccountSettings
     } else {
         Mode::Plain
     });
+    let mode = if receives || aes_key.is_some() {
+        mode
+    } else {
+        Mode::Plain
+    };
     if mode != Mode::Plain && aes_key.is_none() {
         reader.fault(
             &key("encoding_aes_key"),
@@ -107,6 +122,10 @@ fn read(reader: &mut Reader, name: &str, single: bool) -> Option<AccountSettings
         return None;
     }
     let app_id = app_id?;
+    let token = match token {
+        None if !receives => unknown_token(),
+        token => token,
+    };
     let token = Rotating {
         current: token?,
         previous: previous_token?,
@@ -120,8 +139,19 @@ fn read(reader: &mut Reader, name: &str, single: bool) -> Option<AccountSettings
     Some(AccountSettings {
         credentials,
         app_secret: app_secret?,
+        token_endpoint: token_endpoint?,
         paths,
     })
+}
+
+/// In place of a Token that is not needed: one that nobody knows, so nothing can be signed with it.
+fn unknown_token() -> Option<PushToken> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).ok()?;
+    Some(PushToken::new(format!(
+        "{:032x}",
+        u128::from_be_bytes(random)
+    )))
 }
 
 /// Names are path segments and words of the log.

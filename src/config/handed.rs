@@ -34,17 +34,20 @@ impl Handed {
     /// A fault that names the variable: another number of listeners than two, names other than
     /// `public` and `admin`, or no TCP socket.
     pub fn take() -> Result<Self, Faults> {
-        let variable = |name: &str| std::env::var(name).unwrap_or_default();
+        let variable = |name: &str| {
+            let value = std::env::var_os(name).unwrap_or_default();
+            value.to_string_lossy().into_owned()
+        };
         let (count, names) = (variable("LISTEN_FDS"), variable("LISTEN_FDNAMES"));
         if count.is_empty() {
             return Ok(Self::default());
         }
-        let places = places(&count, &names).map_err(Faults::one)?;
+        let places = places(&count, &names)?;
         let mut listeners = ListenFd::from_env();
         let mut handed = Self::default();
         for (index, place) in places.into_iter().enumerate() {
             let taken = listeners.take_tcp_listener(index);
-            let taken = taken.map_err(|error| Faults::one(no_listener(&count, &error)))?;
+            let taken = taken.map_err(|error| no_listener(&count, &error))?;
             // None: they were meant for another process, which LISTEN_PID names.
             match place {
                 Place::Public => handed.public = taken,
@@ -62,7 +65,7 @@ enum Place {
 }
 
 /// Which listener is which: by its name, or without names the public one before the other.
-fn places(count: &str, names: &str) -> Result<Vec<Place>, Fault> {
+fn places(count: &str, names: &str) -> Result<Vec<Place>, Faults> {
     let count = match count.parse() {
         Ok(count @ 0..=2_usize) => count,
         _ => return Err(fault("LISTEN_FDS", count, "is not 0, 1 or 2")),
@@ -87,8 +90,8 @@ fn places(count: &str, names: &str) -> Result<Vec<Place>, Fault> {
     Ok(places)
 }
 
-fn fault(variable: &str, value: &str, problem: &str) -> Fault {
-    Fault {
+fn fault(variable: &str, value: &str, problem: &str) -> Faults {
+    Faults::one(Fault {
         key: variable.to_owned(),
         origin: Origin::Environment(variable.to_owned()),
         value: Some(value.to_owned()),
@@ -97,10 +100,10 @@ fn fault(variable: &str, value: &str, problem: &str) -> Fault {
             "hand over one socket with FileDescriptorName={PUBLIC}, and one with \
              FileDescriptorName={ADMIN} if that is wanted"
         ),
-    }
+    })
 }
 
-fn no_listener(count: &str, error: &std::io::Error) -> Fault {
+fn no_listener(count: &str, error: &std::io::Error) -> Faults {
     let problem = format!("hands over something that is no TCP listener: {error}");
     fault("LISTEN_FDS", count, &problem)
 }
@@ -134,7 +137,8 @@ mod tests {
             ),
             ("2", "admin:web", "LISTEN_FDNAMES", "is no listener's name"),
         ] {
-            let fault = places(count, names).unwrap_err();
+            let faults = places(count, names).unwrap_err();
+            let fault = &faults.0[0];
             assert_eq!(
                 (fault.key.as_str(), fault.problem.as_str()),
                 (variable, problem)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::raw::Reader;
 use super::value::{self, Problem};
-use super::{Config, LogFormat, Needs, StoreKind, account, component, token};
+use super::{Config, LogFormat, Needs, StoreKind, account, component, quota, token};
 use crate::dispatch::Attempts;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
@@ -26,13 +26,19 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
     let log_filter = reader.text("log.filter", |text| Ok(text.to_owned()));
     let log_format = reader.text("log.format", log_format);
     let components = component::read_all(reader);
+    let receives = needs != Needs::Tokens;
     let needs = match &components {
         Some(components) if components.is_empty() => needs,
         // A server for a third-party platform needs no account of its own.
         _ => Needs::NoAccount,
     };
-    let accounts = account::read_all(reader, needs);
+    let accounts = account::read_all(reader, needs, receives);
     let token_service = token::service(reader);
+    let quota = quota::settings(
+        reader,
+        accounts.as_deref().unwrap_or_default(),
+        tokens.as_ref(),
+    );
     let service = token_service.as_ref().and_then(Option::as_ref);
     token::check_publisher(reader, tokens.as_ref(), service);
     let js_origins = token::origins(reader);
@@ -66,6 +72,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         clients: clients?,
         js_origins: js_origins?,
         token: tokens?,
+        quota: quota?,
         log_filter: log_filter?,
         log_format: log_format?,
         accounts: BTreeMap::from_iter(accounts?),
@@ -180,13 +187,18 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
     let proxy = reader.secret("api.proxy", proxy);
     let connect_timeout = reader.text("api.connect_timeout", between("50ms", "1m"));
     let timeout = reader.text("api.timeout", between("50ms", "2m"));
+    let qr_host = reader.text("api.qr_host", |text| match text {
+        "" => Ok(None),
+        text => host(text).map(Some),
+    });
     let media_timeout = reader.text("api.media_timeout", between("1s", "10m"));
     let patience = reader.text("api.patience", between("0s", "10m"));
     let busy_means_not_sent = reader.flag("api.busy_means_not_sent");
-    let hosts = hosts?;
+    let (hosts, qr_host) = (hosts?, qr_host?);
+    let is_plain = |host: &ApiHost| !host.is_https();
     let transport = crate::transport::Settings {
-        https: hosts.any_https(),
-        plain_http: hosts.any_plain_http(),
+        https: hosts.any_https() || qr_host.as_ref().is_some_and(ApiHost::is_https),
+        plain_http: hosts.any_plain_http() || qr_host.as_ref().is_some_and(is_plain),
         connect_timeout: connect_timeout?,
         proxy: proxy?,
         ..crate::transport::Settings::default()
@@ -195,17 +207,21 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
         timeout: timeout?,
         media_timeout: media_timeout?,
         patience: patience?,
+        qr_host,
         busy_means_not_sent: busy_means_not_sent?,
     };
     Some((hosts, transport, api))
 }
 
-fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Option<usize> {
+pub(super) fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Option<usize> {
     usize::try_from(reader.number(key, least, most)?).ok()
 }
 
 /// A duration between two others, which the message names as they are written here.
-fn between(least: &'static str, most: &'static str) -> impl Fn(&str) -> Result<Duration, Problem> {
+pub(super) fn between(
+    least: &'static str,
+    most: &'static str,
+) -> impl Fn(&str) -> Result<Duration, Problem> {
     move |text| {
         let (low, high) = (value::duration(least)?, value::duration(most)?);
         value::within(

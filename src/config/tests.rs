@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use super::{Config, Faults, Needs, Sources, load};
 use crate::protocol::Mode;
 
+mod quota;
+
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
 fn environment(pairs: &[(&str, &str)]) -> Sources {
@@ -324,4 +326,33 @@ fn plain_copies_need_an_address_and_a_key_that_names_the_account() {
     ];
     let told = wrong.map(|pairs| faults(&with_account(&pairs)).to_string());
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_server_that_only_keeps_tokens_needs_nothing_to_verify_pushes_with() {
+    let text = "[accounts.shop]\napp_id = \"wxa\"\napp_secret = \"s\"\nmode = \"secure\"\n\
+                token_endpoint = \"plain\"\n[accounts.crm]\napp_id = \"wxb\"\napp_secret = \"s\"\n";
+    let config = load(&file(text), Needs::Tokens).unwrap_or_else(|faults| panic!("{faults}"));
+    let endpoints = config
+        .accounts
+        .values()
+        .map(|account| account.token_endpoint);
+    assert_eq!(
+        endpoints.collect::<Vec<_>>(),
+        [None, Some(crate::token::Endpoint::Plain)]
+    );
+    let told = faults(&file(text)).to_string();
+    for key in ["accounts.shop.token", "accounts.crm.token"] {
+        assert!(told.contains(&format!("{key}: is not set")), "{told}");
+    }
+    let wrong = text.replace("plain", "plane");
+    let told = load(&file(&wrong), Needs::Tokens).unwrap_err().to_string();
+    assert!(told.contains("accounts.shop.token_endpoint"), "{told}");
+    // What stands in for a Token is known to nobody, and never the same.
+    let tokens = config
+        .accounts
+        .values()
+        .map(|account| account.credentials.token().current.digest());
+    let tokens: std::collections::BTreeSet<_> = tokens.collect();
+    assert_eq!(tokens.len(), 2);
 }

@@ -184,7 +184,7 @@ fn mysql(_address: &str) -> Result<TokenStoreKind, Problem> {
     ))
 }
 
-fn endpoint(text: &str) -> Result<Endpoint, Problem> {
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, Problem> {
     match text.trim() {
         "stable" => Ok(Endpoint::Stable),
         "plain" => Ok(Endpoint::Plain),

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::client::{Caller, Client, Keyring};
-use super::token::refused;
+use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
@@ -120,6 +120,7 @@ impl Admin {
             }
             (true, ["jssdk", account]) => self.jssdk(account, request.query_string(), caller).await,
             _ if !matches!(caller, Caller::Admin) => refused("this needs the admin key"),
+            (_, ["quota", rest @ ..]) => self.quota(request.method().as_str(), rest, body).await,
             (true, ["counters"]) => HttpResponse::Ok().json(self.counted()),
             (false, ["inbox", rest @ ..]) if request.method() == Method::POST => {
                 self.operate(rest, request.query_string(), body).await
@@ -140,8 +141,16 @@ impl Admin {
             Health::Closed => Some("the store is closed".to_owned()),
         };
         let durability = pushes.map(|pushes| pushes.inbox.durability());
-        let mut body =
-            json!({ "ready": obstacle.is_none(), "obstacle": obstacle, "durability": durability });
+        let central = &self.parts.central;
+        let tokens: Vec<Value> = central.at_hand().iter().map(at_a_glance).collect();
+        let mut body = json!({
+            "ready": obstacle.is_none(),
+            "obstacle": obstacle,
+            "durability": durability,
+            "tokens": tokens,
+            "clock_skew_seconds": central.clock_skew(),
+            "quotas_used_up": self.used_up(),
+        });
         if let Some(pushes) = pushes {
             body["aside"] = gauged(&pushes.gauges).into();
         }

@@ -64,7 +64,8 @@ impl Admin {
                 let now = self.parts().clock.now();
                 let overviews = central.overviews().await;
                 let shown: Vec<Value> = overviews.iter().map(|known| shown(known, now)).collect();
-                HttpResponse::Ok().json(json!({ "tokens": shown }))
+                let skew = central.clock_skew();
+                HttpResponse::Ok().json(json!({ "tokens": shown, "clock_skew_seconds": skew }))
             }
             ("GET", []) => refused("this needs the admin key"),
             ("GET", [account]) => match allowed(central, caller, Right::ReadToken, account) {
@@ -188,11 +189,33 @@ fn shown(known: &Overview, now: Timestamp) -> Value {
         "obtained_at": held.map(|held| held.obtained_at.milliseconds()),
         "confirmed_at": held.map(|held| held.confirmed_at.milliseconds()),
         "obtained_by": held.map(|held| held.obtained_by.as_str()),
-        "failure": status.and_then(|status| status.failure.as_ref()).map(ToString::to_string),
+        "failure": known.failure.as_ref().map(ToString::to_string),
+        "questions": questions(known),
         "store_is_away": status.is_some_and(|status| status.store_is_away),
         "history": history.collect::<Vec<_>>(),
         "clients": known.uses.iter().map(client).collect::<Vec<_>>(),
         "missing": known.missing.as_ref().map(ToString::to_string),
+    })
+}
+
+fn questions(known: &Overview) -> Option<Value> {
+    let (asked, allowed) = known.status.as_ref()?.questions?;
+    Some(json!({ "today": asked, "a_day": allowed }))
+}
+
+/// One account for `/readyz`, which needs no key: no text of the platform's, which may name addresses.
+pub(super) fn at_a_glance(known: &Overview) -> Value {
+    let held = known
+        .status
+        .as_ref()
+        .map(|status| status.remaining.as_secs());
+    json!({
+        "account": known.name,
+        "expires_in": held.filter(|seconds| *seconds > 0),
+        "is_failing": known.failure.is_some(),
+        "errcode": known.failure.as_ref().and_then(TokenError::code).map(|code| code.0),
+        "store_is_away": known.status.as_ref().is_some_and(|status| status.store_is_away),
+        "questions": questions(known),
     })
 }
 

@@ -77,6 +77,11 @@ pub enum HostError {
     },
 }
 
+/// The host of QR codes' images, which wants no token.
+///
+/// Source: the official page "生成带参数的二维码", read 2026-11.
+pub const QR_HOST: &str = "https://mp.weixin.qq.com";
+
 impl ApiHost {
     /// Reads a base URL. Without a scheme, https is meant.
     ///
@@ -115,6 +120,14 @@ impl ApiHost {
             base: url.as_str().trim_end_matches('/').into(),
             https: url.scheme() == "https",
         })
+    }
+
+    /// The host of QR codes' images: [`QR_HOST`].
+    pub fn of_qr_images() -> Self {
+        Self {
+            base: QR_HOST.into(),
+            https: true,
+        }
     }
 
     /// The base URL, without a slash at its end.

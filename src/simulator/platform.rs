@@ -7,6 +7,7 @@
 
 mod access;
 mod answer;
+mod check;
 mod fault;
 mod record;
 mod send;
@@ -92,6 +93,9 @@ pub struct Settings {
     pub token_overlap_seconds: u32,
     /// Seconds for which a token outlives a forced renewal; the platform promises none.
     pub forced_overlap_seconds: u32,
+    /// Whether plain http is answered 43003, as the platform does it on its own hosts. The skin speaks
+    /// nothing else.
+    pub https_only: bool,
     /// What a `\uXXXX` escape in the body of a message does.
     pub escapes: Escapes,
     /// Deliveries, calls and tokens kept for inspection, of each the latest so many.
@@ -123,6 +127,7 @@ impl Default for Settings {
             token_lifetime_seconds: TOKEN_LIFETIME_SECONDS,
             token_overlap_seconds: TOKEN_OVERLAP_SECONDS,
             forced_overlap_seconds: 0,
+            https_only: false,
             escapes: Escapes::Refused,
             records: DEFAULT_RECORDS,
         }
@@ -318,6 +323,11 @@ impl Platform {
                 .answer(now, call)
                 .with_fault(WireFault::Reset { after_milliseconds }),
             Fault::HalfAnswer => self.answer(now, call).with_fault(WireFault::Half),
+            Fault::Gzip => self.answer(now, call).with_fault(WireFault::Gzip),
+            Fault::WrongLength => self.answer(now, call).with_fault(WireFault::WrongLength),
+            Fault::Date { skew_seconds } => self
+                .answer(now, call)
+                .with_fault(WireFault::Date { skew_seconds }),
         }
     }
 
@@ -328,6 +338,9 @@ impl Platform {
         let Some(endpoint) = Endpoint::at(&call.path) else {
             return Answer::not_found();
         };
+        if self.settings.https_only {
+            return self.refused(now, Refusal::code(43003));
+        }
         match self.execute(now, endpoint, call) {
             Ok(answer) => answer,
             Err(refusal) => self.refused(now, refusal),
@@ -396,6 +409,7 @@ impl Platform {
             .and_then(|claimed| self.tokens.number_of(&claimed));
         let (method, path) = (call.method.clone(), call.path.clone());
         let (host, from) = (call.host.clone(), call.address());
+        let query = token::query_without_secret(&call.query);
         let body = match Endpoint::at(&call.path) {
             Some(Endpoint::StableToken) => token::without_secret(&call.body),
             _ => call.body.clone(),
@@ -407,6 +421,7 @@ impl Platform {
             host,
             method,
             path,
+            query,
             token,
             body,
             status: answer.status,

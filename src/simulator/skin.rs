@@ -41,7 +41,9 @@ use actix_web::body::SizedStream;
 use actix_web::dev::Extensions;
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_ENCODING;
 use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::DATE;
 use actix_web::rt;
 use actix_web::web;
 use bytes::Bytes;
@@ -62,6 +64,9 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// How long the first half of a half answer may take to leave before the connection is reset.
 const HALF_ANSWER_PAUSE: Duration = Duration::from_millis(20);
+
+/// Bytes that an answer of a wrong length announces beyond those that it has.
+const WRONG_LENGTH_EXCESS: u64 = 7;
 
 /// A platform that is being served. Dropping it leaves it running until the process ends;
 /// [`stop`](Self::stop) ends it.
@@ -211,10 +216,10 @@ async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) ->
     };
     let now = shared.now();
     let answer = shared.platform().handle(now, &call);
-    deliver(&request, answer).await
+    deliver(&request, answer, now).await
 }
 
-async fn deliver(request: &HttpRequest, answer: Answer) -> HttpResponse {
+async fn deliver(request: &HttpRequest, answer: Answer, now: Timestamp) -> HttpResponse {
     match answer.fault {
         None => response(&answer).body(answer.body),
         Some(WireFault::Delay { milliseconds }) => {
@@ -226,6 +231,22 @@ async fn deliver(request: &HttpRequest, answer: Answer) -> HttpResponse {
             broken_after(request, &answer, 0)
         }
         Some(WireFault::Half) => broken_after(request, &answer, answer.body.len() / 2),
+        Some(WireFault::WrongLength) => broken_after(request, &answer, answer.body.len()),
+        Some(WireFault::Gzip) => response(&answer)
+            .insert_header((CONTENT_ENCODING, "gzip"))
+            .body(answer.gzipped()),
+        Some(WireFault::Date { skew_seconds }) => {
+            let date = now.seconds().saturating_add(skew_seconds);
+            let mut builder = response(&answer);
+            if let Ok(date) = jiff::Timestamp::from_second(date) {
+                let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+                // Only years that no clock shows cannot be written.
+                if let Ok(date) = printer.timestamp_to_rfc9110_string(&date) {
+                    builder.insert_header((DATE, date));
+                }
+            }
+            builder.body(answer.body)
+        }
     }
 }
 
@@ -252,6 +273,10 @@ fn broken_after(request: &HttpRequest, answer: &Answer, bytes: usize) -> HttpRes
         }
         Err(io::Error::from(io::ErrorKind::ConnectionReset))
     });
-    let length = answer.body.len() as u64;
+    let excess = match answer.fault {
+        Some(WireFault::WrongLength) => WRONG_LENGTH_EXCESS,
+        _ => 0,
+    };
+    let length = answer.body.len() as u64 + excess;
     response(answer).body(SizedStream::new(length, parts.chain(end).boxed_local()))
 }

@@ -39,6 +39,7 @@ mod batch;
 mod check;
 mod code;
 mod command;
+mod counters;
 mod error;
 mod ledger;
 mod lock;
@@ -57,6 +58,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use counters::EmbeddedCounters;
 pub use error::OpenError;
 pub use settings::{
     DEAD_CAP, DEAD_RETENTION, DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings,

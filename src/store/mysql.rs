@@ -5,21 +5,27 @@
 //! `wxhook_token_clients` for who read. Every step is one statement on one row, outside any
 //! transaction: a process that stands still holds no lock.
 //!
-//! The token stands there in clear: whoever may read the table may act as the account. Over a
-//! connection without TLS, MySQL's `caching_sha2_password` works only once the server has cached the
-//! password; `?ssl-mode=VERIFY_IDENTITY` or a user of `mysql_native_password` avoid that.
+//! The token stands there in clear: whoever may read the table may act as the account. So a connection
+//! that leaves this machine is encrypted, or does not come about, unless the address asks for less:
+//! `?ssl-mode=VERIFY_IDENTITY` verifies the certificate and its name, `VERIFY_CA` the certificate alone,
+//! `REQUIRED` (the default beyond this machine) nothing; `PREFERRED` and `DISABLED` allow clear text.
+//! Beside the system's authorities, the one of `?ssl-ca=FILE` (PEM) is trusted. Without TLS, MySQL's
+//! `caching_sha2_password` works only once the server has cached the password.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlQueryResult, MySqlRow};
+use reqwest::Url;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlQueryResult, MySqlRow, MySqlSslMode};
 use sqlx::{Connection as _, Row as _};
 use tokio::sync::Semaphore;
 
 use crate::clock::Timestamp;
 use crate::secret::AccessToken;
+use crate::store::address::{AuthorityError, NOT_LET_IN, authority, certificate_fault};
 use crate::store::tokens::{
     LONGEST_RIGHT, NOTES_KEPT, NewToken, Note, Owner, Promise, PutBack, Right, Saved, TokenKey,
     TokenRecord, Tokens, TokensError,
@@ -136,6 +142,9 @@ pub enum AddressError {
     /// It is not of the form `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
     #[error("the address is not of the form mysql://USER:PASSWORD@HOST:PORT/DATABASE")]
     Form,
+    /// The authority that it names cannot be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
 }
 
 /// Tokens in one database of a MySQL or MariaDB server.
@@ -157,17 +166,20 @@ impl MysqlTokens {
     /// Takes the address; opens no connection yet, so a server that is away stops nobody from starting.
     ///
     /// # Errors
-    /// [`AddressError::Form`] when it is no address of a database.
+    /// [`AddressError`] when it is no address of a database, or its authority cannot be used.
     pub fn open(url: &str) -> Result<Self, AddressError> {
         // An error says that a provider is installed already: an embedding program's choice stands.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // What the library says about an address might repeat the password.
         let options = MySqlConnectOptions::from_str(url).map_err(|_unsaid| AddressError::Form)?;
-        if !url.starts_with("mysql://") || options.get_database().is_none() {
+        let parsed = Url::parse(url).map_err(|_unsaid| AddressError::Form)?;
+        if parsed.scheme() != "mysql" || options.get_database().is_none() {
             return Err(AddressError::Form);
         }
+        // The library reads it anew for each connection; whoever starts the server is told at once.
+        authority(&parsed)?;
         Ok(Self {
-            options,
+            options: encrypted(url, options),
             idle: Mutex::default(),
             permits: Semaphore::new(CONNECTIONS),
         })
@@ -210,6 +222,26 @@ impl MysqlTokens {
         within
             .await
             .unwrap_or_else(|_elapsed| Err(TokensError::away("it did not answer in time")))
+    }
+}
+
+/// What the library prefers, it does without when the server has no TLS; whoever sits in between can
+/// say that it has none.
+fn encrypted(url: &str, options: MySqlConnectOptions) -> MySqlConnectOptions {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let is_said = query
+        .split('&')
+        .any(|pair| pair.starts_with("ssl-mode=") || pair.starts_with("sslmode="));
+    let host = options.get_host().trim_matches(['[', ']']);
+    let is_here = host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+        || options.get_socket().is_some();
+    if is_said || is_here {
+        options
+    } else {
+        options.ssl_mode(MySqlSslMode::Required)
     }
 }
 
@@ -420,6 +452,9 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The SQLSTATE of a server that does not know the user, or finds the password wrong.
+const ACCESS_DENIED: &str = "28000";
+
 /// What a server says names its user and host, never the password or a value.
 fn failure(error: sqlx::Error) -> TokensError {
     match error {
@@ -428,6 +463,48 @@ fn failure(error: sqlx::Error) -> TokensError {
         | sqlx::Error::Decode(_) => {
             TokensError::Unreadable(Arc::from("a column is of another type"))
         }
-        other => TokensError::away(other),
+        sqlx::Error::Database(refusal) if refusal.code().as_deref() == Some(ACCESS_DENIED) => {
+            TokensError::away(NOT_LET_IN)
+        }
+        other => match certificate_fault(&other) {
+            Some(fault) => TokensError::away(fault),
+            None => TokensError::away(other),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_leaves_this_machine_is_encrypted_unless_the_address_asks_for_less() {
+        for (address, expected) in [
+            ("mysql://wx:p@db.example/tokens", "Required"),
+            (
+                "mysql://wx:p@10.0.0.5:3306/tokens?charset=utf8mb4",
+                "Required",
+            ),
+            (
+                "mysql://wx:p@db.example/tokens?ssl-mode=VERIFY_IDENTITY",
+                "VerifyIdentity",
+            ),
+            (
+                "mysql://wx:p@db.example/tokens?ssl-mode=DISABLED",
+                "Disabled",
+            ),
+            (
+                "mysql://wx:p@db.example/tokens?ssl-mode=PREFERRED",
+                "Preferred",
+            ),
+            ("mysql://wx:p@127.0.0.1/tokens", "Preferred"),
+            ("mysql://wx:p@localhost/tokens", "Preferred"),
+            ("mysql://wx:p@[::1]/tokens", "Preferred"),
+            ("mysql://wx:p@localhost.example/tokens", "Required"),
+        ] {
+            let store = MysqlTokens::open(address).unwrap();
+            let mode = format!("{:?}", store.options.get_ssl_mode());
+            assert_eq!(mode, expected, "{address}");
+        }
     }
 }

@@ -12,6 +12,11 @@
 //! | `wxhook:{wx1}:clients` | hash: of each client reads, time of the last, reports, time and code of the last | never |
 //!
 //! The token stands there in clear: whoever may read this Redis may act as the account.
+//!
+//! Counts of calls lie beside them: [`RedisCounters`].
+//!
+//! `rediss://` speaks TLS and always verifies: the certificate must come from one of the system's
+//! authorities, or from the one that the address names as `?ssl-ca=FILE` (PEM), which then is the only one.
 
 use std::fmt;
 use std::time::Duration;
@@ -27,10 +32,12 @@ use crate::store::tokens::{
 };
 
 mod copies;
+mod counters;
 mod link;
 mod usage;
 
 pub use self::copies::{CopiesError, RedisCopies};
+pub use self::counters::RedisCounters;
 pub use self::link::{ANSWER_LIMIT, AddressError};
 use self::link::{Link, within_limit};
 
@@ -118,7 +125,7 @@ impl RedisTokens {
     /// Takes the address; opens no connection yet, so a server that is away stops nobody from starting.
     ///
     /// # Errors
-    /// [`AddressError::Form`] when it is no address of a Redis server.
+    /// [`AddressError`] when it is no address of a Redis server, or its authority cannot be used.
     pub fn open(url: &str) -> Result<Self, AddressError> {
         Ok(Self {
             link: Link::to(url)?,

@@ -45,7 +45,12 @@ pub(super) struct Budget {
     refilled_at: Duration,
     day_began: Duration,
     asked_today: u32,
+    /// The highest of [`TOLD`] that was told today.
+    told: u32,
 }
+
+/// At these parts of a day's questions, in percent, people are told: nothing good asks so often.
+const TOLD: [u32; 3] = [100, 90, 70];
 
 impl Budget {
     /// A full one.
@@ -56,7 +61,24 @@ impl Budget {
             refilled_at: Duration::ZERO,
             day_began: Duration::ZERO,
             asked_today: 0,
+            told: 0,
         }
+    }
+
+    /// How many questions were asked today, and how many may be.
+    pub(super) fn asked(&self, now: Duration) -> (u32, u32) {
+        let is_over = now.saturating_sub(self.day_began) >= DAY;
+        let asked = if is_over { 0 } else { self.asked_today };
+        (asked, self.limits.a_day)
+    }
+
+    /// The highest of [`TOLD`] that was passed and not told today.
+    pub(super) fn passed(&mut self) -> Option<u32> {
+        let percent = u64::from(self.asked_today) * 100 / u64::from(self.limits.a_day);
+        let passed = TOLD.into_iter().find(|part| u64::from(*part) <= percent)?;
+        let is_new = passed > self.told;
+        self.told = self.told.max(passed);
+        is_new.then_some(passed)
     }
 
     /// Takes one question out, if there is one.
@@ -71,6 +93,7 @@ impl Budget {
         if now.saturating_sub(self.day_began) >= DAY {
             self.day_began = now;
             self.asked_today = 0;
+            self.told = 0;
         }
         if self.level == 0 || self.asked_today >= self.limits.a_day {
             return false;
@@ -102,6 +125,22 @@ mod tests {
                     prop_assert!(taken <= most);
                 }
             }
+        }
+
+        #[test]
+        fn each_level_is_told_once_a_day(days in 1u32..3) {
+            let limits = Limits::of(TokenKind::Plain);
+            let mut budget = Budget::new(limits);
+            for day in 0..days {
+                let mut told = Vec::new();
+                for turn in 0..limits.a_day + 20 {
+                    budget.take(DAY * day + limits.refill * turn);
+                    told.extend(budget.passed());
+                }
+                prop_assert_eq!(told, vec![70, 90, 100]);
+                prop_assert_eq!(budget.asked(DAY * day + DAY / 2), (200, 200));
+            }
+            prop_assert_eq!(budget.asked(DAY * days), (0, 200));
         }
 
         #[test]

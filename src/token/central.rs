@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::error::ErrorCode;
+use crate::platform::skew::ClockSkew;
 use crate::store::memory_tokens::MemoryTokens;
 use crate::store::tokens::{Note, TokensError};
 use crate::store::usage::{ClientUse, TokenUsage};
@@ -29,6 +30,8 @@ pub struct Overview {
     pub origin: String,
     /// What this process knows of the token; `None` before the first one.
     pub status: Option<Status>,
+    /// Why no token could be had the last time, if none was had since.
+    pub failure: Option<TokenError>,
     /// What the platform was asked, by all processes, oldest first.
     pub history: Vec<Note>,
     /// Who used it, by all processes, the last one first.
@@ -46,6 +49,7 @@ pub struct Central {
     runtime: Handle,
     counting: Arc<Counting>,
     clock: Arc<dyn Clock>,
+    skew: Option<Arc<ClockSkew>>,
 }
 
 /// Uses that are not stored yet. As many entries as there are clients in the configuration.
@@ -127,6 +131,7 @@ impl Central {
             runtime,
             counting: Self::count_in(usage),
             clock,
+            skew: None,
         }
     }
 
@@ -136,6 +141,17 @@ impl Central {
         self.runtime
             .spawn(store_repeatedly(Arc::downgrade(&self.counting)));
         self
+    }
+
+    /// Tells how far this machine's clock is off.
+    pub fn comparing_clocks(mut self, skew: Arc<ClockSkew>) -> Self {
+        self.skew = Some(skew);
+        self
+    }
+
+    /// By how many seconds the platform's clock is ahead of ours, when that is too much.
+    pub fn clock_skew(&self) -> Option<i64> {
+        self.skew.as_ref()?.beyond_tolerance()
     }
 
     fn count_in(usage: Arc<dyn TokenUsage>) -> Arc<Counting> {
@@ -227,22 +243,32 @@ impl Central {
             .unwrap_or_else(|_| Err(TokensError::away("the server stops")))
     }
 
-    /// What is known of every account's tokens, by name.
-    pub async fn overviews(&self) -> Vec<Overview> {
-        let mut missing = self.store_uses().await.err();
-        let mut overviews = Vec::new();
-        for (name, account) in &self.names {
-            let Some(source) = self.sources.get(account) else {
-                continue;
-            };
-            let mut overview = Overview {
+    /// What this process knows of every account's tokens, by name. Asks nobody.
+    pub fn at_hand(&self) -> Vec<Overview> {
+        let overview = |(name, account): (&String, &AppId)| {
+            let source = self.sources.get(account)?;
+            Some(Overview {
                 name: name.clone(),
                 account: account.clone(),
                 origin: source.origin().to_owned(),
                 status: source.status(),
+                failure: source.failure(),
                 history: Vec::new(),
                 uses: Vec::new(),
                 missing: None,
+            })
+        };
+        self.names.iter().filter_map(overview).collect()
+    }
+
+    /// What is known of every account's tokens, by name, with what the store holds.
+    pub async fn overviews(&self) -> Vec<Overview> {
+        let mut missing = self.store_uses().await.err();
+        let mut overviews = self.at_hand();
+        for overview in &mut overviews {
+            let account = &overview.account;
+            let Some(source) = self.sources.get(account) else {
+                continue;
             };
             if missing.is_none() {
                 match self.stored(source, account).await {
@@ -251,7 +277,6 @@ impl Central {
                 }
             }
             overview.missing.clone_from(&missing);
-            overviews.push(overview);
         }
         overviews
     }

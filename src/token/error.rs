@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::platform::decode::seen_address;
-use crate::platform::error::{Class, ErrorCode};
+use crate::platform::error::{CONFIRMATION_PAUSES, Class, ErrorCode};
 use crate::platform::exchange::ExchangeError;
 use crate::store::tokens::TokensError;
 use crate::transport::TransportError;
@@ -44,6 +44,16 @@ pub enum TokenError {
         retry_in: Duration,
         /// What the last renewal met.
         source: Box<TokenError>,
+    },
+    /// The question for a JS-SDK ticket was not answered well.
+    #[error("no {kind} ticket: {source}")]
+    Ticket {
+        /// The platform's word for the kind of ticket.
+        kind: &'static str,
+        /// The platform's code, when it refused.
+        code: Option<ErrorCode>,
+        /// What came instead of a ticket.
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// The central token service gave none.
     #[error("no access token: the token service at {service} {fault}")]
@@ -101,6 +111,7 @@ impl TokenError {
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Refused { code, .. } => Some(*code),
+            Self::Ticket { code, .. } => *code,
             Self::Paused { source, .. } => source.code(),
             _ => None,
         }
@@ -115,22 +126,43 @@ impl TokenError {
         }
     }
 
-    /// How long to wait after this failure at first, and at most.
+    /// How long to wait after this failure, when it was waited so long after the one before.
     ///
-    /// What a person must correct is asked for rarely: every refused try is logged by the platform,
-    /// and may prompt the account's administrator.
-    pub(super) fn pauses(&self) -> (Duration, Duration) {
+    /// What a person must settle is asked for rarely: every refused try is logged by the platform, and
+    /// may prompt the account's administrator; the code itself says how long asking is useless.
+    pub(super) fn pause_after(&self, earlier: Option<Duration>) -> Duration {
+        if self.code().is_some_and(awaits_confirmation) {
+            let mut longer = CONFIRMATION_PAUSES.into_iter();
+            let next = longer.find(|pause| earlier.is_none_or(|earlier| *pause > earlier));
+            return next.unwrap_or(CONFIRMATION_PAUSES[CONFIRMATION_PAUSES.len() - 1]);
+        }
+        let (first, longest) = self.pauses();
+        earlier.map_or(first, |earlier| (earlier * 2).clamp(first, longest))
+    }
+
+    /// The first pause, and the longest.
+    fn pauses(&self) -> (Duration, Duration) {
         let seconds = Duration::from_secs;
+        let ten_minutes = seconds(600);
+        if let Some(wait) = self.code().and_then(ErrorCode::wait) {
+            return (wait, wait.max(ten_minutes));
+        }
         match self {
             Self::Refused { code, .. } => match code.class() {
                 Class::Transient => (seconds(1), seconds(60)),
                 Class::Quota => (seconds(60), seconds(3600)),
-                _ => (seconds(60), seconds(600)),
+                _ => (seconds(60), ten_minutes),
             },
-            Self::Answer { .. } => (seconds(60), seconds(600)),
+            Self::Ticket { .. } => (seconds(15), seconds(60)),
+            Self::Answer { .. } => (seconds(60), ten_minutes),
             _ => (seconds(1), seconds(60)),
         }
     }
+}
+
+/// An administrator was asked, and has not answered yet.
+const fn awaits_confirmation(code: ErrorCode) -> bool {
+    matches!(code.0, 89501..=89505)
 }
 
 /// At the token endpoint 40001 speaks of the AppSecret: no access token is sent there.
@@ -161,6 +193,33 @@ mod tests {
             message: message.to_owned(),
             rid: None,
         })
+    }
+
+    #[test]
+    fn what_a_person_must_settle_is_asked_for_as_rarely_as_its_code_says() {
+        for (code, minutes) in [
+            (89503, [1, 2, 5, 10, 10]),
+            (89501, [1, 2, 5, 10, 10]),
+            (89506, [1440; 5]),
+            (89507, [60; 5]),
+            (40243, [10; 5]),
+            (40164, [5, 10, 10, 10, 10]),
+            (40125, [1, 2, 4, 8, 10]),
+            (45009, [1, 2, 4, 8, 16]),
+        ] {
+            let mut earlier = None;
+            for minutes in minutes {
+                let pause = refused(code, "").pause_after(earlier);
+                assert_eq!(pause, Duration::from_secs(minutes * 60), "{code}");
+                earlier = Some(pause);
+            }
+        }
+        let after_a_ban = refused(-1, "").pause_after(Some(Duration::from_secs(86_400)));
+        assert_eq!(
+            after_a_ban,
+            Duration::from_secs(60),
+            "another failure is another matter"
+        );
     }
 
     #[test]

@@ -364,9 +364,14 @@ impl TokenSource for RemoteTokens {
             confirmed_at: fetched_at,
             obtained_by: self.service.clone(),
             remaining: held.lease_at(now).remaining,
-            failure: state.failure.as_ref().map(|(error, _)| error.clone()),
             store_is_away: false,
+            questions: None,
         })
+    }
+
+    fn failure(&self) -> Option<TokenError> {
+        let state = self.shared.state();
+        state.failure.as_ref().map(|(error, _)| error.clone())
     }
 
     fn history(&self) -> BoxFuture<'_, Result<Vec<Note>, TokensError>> {

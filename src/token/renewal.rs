@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::id::AppId;
 use crate::store::tokens::{
     Note, Owner, Promise, PutBack, Right, Saved, TokenKey, TokenKind, TokenRecord, Tokens,
@@ -55,8 +55,9 @@ enum Round {
     Over(Outcome),
     /// Another process has the right.
     Elsewhere,
-    /// The right ended before the answer was stored.
-    Fenced,
+    /// The right ended before an answer was stored; when this process last asked under it, if it did,
+    /// the answer or the failure was there at this moment.
+    Fenced(Option<Timestamp>),
 }
 
 /// An outcome, and what is to be written down about it.
@@ -132,13 +133,14 @@ impl Shared {
             };
             match round {
                 Round::Over(outcome) => return (outcome, note),
-                Round::Fenced if !fenced => {
+                Round::Fenced(asked) if !fenced => {
                     fenced = true;
-                    if self.is_plain() {
-                        errand.wish = Wish::Since(self.clock.now());
+                    // What was asked for later than ours is newer than whatever ours brought.
+                    if let Some(asked) = asked.filter(|_| self.is_plain()) {
+                        errand.wish = Wish::Since(asked);
                     }
                 }
-                Round::Fenced => return (self.whatever_serves(), note),
+                Round::Fenced(_) => return (self.whatever_serves(), note),
                 Round::Elsewhere => {
                     let serves = self.fulfilled(&Wish::Use).is_some();
                     if looks
@@ -166,6 +168,9 @@ impl Shared {
         let store = &self.store;
         let loaded = within(store.load(&self.key)).await;
         self.tell_store(loaded.as_ref().err());
+        if loaded.is_err() {
+            self.state().miss(self.now().monotonic);
+        }
         let lacking = self.state().compare(loaded?, self.now());
         if let Some(record) = lacking
             && let PutBack::Newer(newer) = within(store.put_back(&self.key, &record)).await?
@@ -181,7 +186,7 @@ impl Shared {
         match error {
             Some(error) if !was_away => {
                 tracing::error!(account = %self.account(), error = %error,
-                "The token store does not answer; the token in hand is used on.")
+                "The token store (token.store) gives no answer; the token in hand is used on.")
             }
             None if was_away => tracing::info!(account = %self.account(),
                 "The token store answers again."),
@@ -236,11 +241,12 @@ impl Shared {
         }
         let mut pause = FIRST_PAUSE;
         let mut tries = 1;
+        let mut answered = None;
         loop {
             let held_at = self.clock.monotonic();
             match within(self.store.holds(right, RIGHT_LASTING)).await {
                 Ok(true) => {}
-                Ok(false) => return Round::Fenced,
+                Ok(false) => return Round::Fenced(answered),
                 Err(away) => return Round::Over(self.alone(errand, away, note).await),
             }
             let asked = self.now();
@@ -251,6 +257,7 @@ impl Shared {
                         .await;
                 }
                 Err(error) if tries < TRIES && error.is_passing() => {
+                    answered = Some(self.clock.now());
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                     tries += 1;
@@ -291,7 +298,17 @@ impl Shared {
     }
 
     async fn ask(&self) -> Result<Minted, TokenError> {
-        self.state().may_ask(self.now().monotonic)?;
+        let (may_ask, passed) = {
+            let mut state = self.state();
+            let may_ask = state.may_ask(self.now().monotonic);
+            (may_ask, state.passed())
+        };
+        if let Some(percent) = passed {
+            tracing::warn!(account = %self.account(), kind = self.key.kind.name(), percent,
+                "So much of the questions for tokens that this process allows itself within a day is \
+                 used up; look for a second system that asks for this account's tokens.");
+        }
+        may_ask?;
         match tokio::time::timeout(ASK_LIMIT, self.mint.mint()).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(TokenError::out_of_time(ASK_LIMIT)),
@@ -333,7 +350,7 @@ impl Shared {
     fn fenced(&self) -> Round {
         tracing::warn!(account = %self.account(),
             "The platform's answer came after the right to ask had ended; it is not used.");
-        Round::Fenced
+        Round::Fenced(Some(self.clock.now()))
     }
 
     fn keep(

@@ -54,6 +54,9 @@ pub trait TokenSource: Send + Sync + fmt::Debug {
     /// What is known about the token; `None` before the first one.
     fn status(&self) -> Option<Status>;
 
+    /// Why no token could be had the last time, if none was had since.
+    fn failure(&self) -> Option<TokenError>;
+
     /// Which process asked the platform when, why and for whom, and what came of it: the oldest first.
     /// A source that asks nobody itself has none.
     fn history(&self) -> BoxFuture<'_, Result<Vec<Note>, TokensError>>;
@@ -94,6 +97,10 @@ impl TokenSource for Keeper {
 
     fn status(&self) -> Option<Status> {
         Keeper::status(self)
+    }
+
+    fn failure(&self) -> Option<TokenError> {
+        Keeper::failure(self)
     }
 
     fn history(&self) -> BoxFuture<'_, Result<Vec<Note>, TokensError>> {

@@ -14,11 +14,14 @@ use crate::token::{CONFIRMED_FOR, Lease, Now, Outcome, Suspect, TokenError};
 /// How often the store is looked at while there is no token and renewals are barred.
 const LOOK_WHILE_BARRED: Duration = Duration::from_secs(1);
 
+/// How often a store that does not answer is tried again beside the use of a token.
+const LOOK_WHILE_AWAY: Duration = Duration::from_secs(1);
+
 /// The shortest pause between two looks of the keeper's own task.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A ticket that the platform has just given as current is good for so long, however old it seems.
-const CURRENT_TICKET: Duration = Duration::from_secs(60);
+const CURRENT_TICKET: Duration = Duration::from_secs(15);
 
 /// A keeper's knowledge. Behind a lock that is never held while something is waited for.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(super) struct State {
     budget: Budget,
     /// When the store was last looked at.
     looked_at: Option<Duration>,
+    /// When a look at the store last failed.
+    missed_at: Option<Duration>,
     /// The generation whose late renewal was told.
     alarmed: u64,
     /// Whether the store did not answer the last time.
@@ -110,6 +115,7 @@ impl State {
             newest: watch::Sender::new(0),
             budget: Budget::new(Limits::of(kind)),
             looked_at: None,
+            missed_at: None,
             alarmed: 0,
             store_is_away: false,
             turn: 0,
@@ -139,8 +145,14 @@ impl State {
 
     fn look_is_due(&self, held: &Held, now: Duration) -> bool {
         let after = held.lifetime.look_after(held.age(now));
-        self.looked_at
-            .is_none_or(|at| now.saturating_sub(at) >= after)
+        let is_over =
+            |at: Option<Duration>, pause| at.is_none_or(|at| now.saturating_sub(at) >= pause);
+        is_over(self.looked_at, after) && is_over(self.missed_at, LOOK_WHILE_AWAY)
+    }
+
+    /// Remembers that the store did not answer: not every use of the token is to try it again.
+    pub(super) fn miss(&mut self, now: Duration) {
+        self.missed_at = Some(now);
     }
 
     /// The token in hand, if it is usable.
@@ -219,6 +231,16 @@ impl State {
         } else {
             Err(TokenError::TooOften)
         }
+    }
+
+    /// How many questions were asked today, and how many may be.
+    pub(super) fn asked(&self, now: Duration) -> (u32, u32) {
+        self.budget.asked(now)
+    }
+
+    /// The part of the day's questions, in percent, that was just passed and is to be told.
+    pub(super) fn passed(&mut self) -> Option<u32> {
+        self.budget.passed()
     }
 
     fn may_retry(&self, now: Duration) -> bool {
@@ -307,11 +329,8 @@ impl State {
 
     /// Remembers a failure. Returns how long nothing is asked: twice as long after each one.
     pub(super) fn fail(&mut self, error: TokenError, now: Duration) -> Duration {
-        let (first, longest) = error.pauses();
-        let pause = match &self.failure {
-            Some(earlier) => (earlier.pause * 2).clamp(first, longest),
-            None => first,
-        };
+        let earlier = self.failure.as_ref().map(|earlier| earlier.pause);
+        let pause = error.pause_after(earlier);
         self.failure = Some(Failure {
             error,
             until: now + pause,

@@ -9,14 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::reqwest::header::{
-    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap,
+    HeaderName, HeaderValue,
 };
 use ::reqwest::{Client, NoProxy, Proxy, redirect};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 
-use crate::transport::{Body, EgressProxy, Method, Request, Response, Transport, TransportError};
+use crate::clock::Timestamp;
+use crate::transport::{
+    Body, Dates, EgressProxy, Method, Request, Response, Transport, TransportError,
+};
 
 /// How long a connection, with name resolution and TLS, may take to come about.
 ///
@@ -83,6 +87,7 @@ pub enum SetupError {
 pub struct HttpTransport {
     client: Client,
     proxy: Option<EgressProxy>,
+    dates: Option<Arc<dyn Dates>>,
 }
 
 impl HttpTransport {
@@ -91,6 +96,21 @@ impl HttpTransport {
     /// # Errors
     /// [`SetupError::Client`] when the system has no usable root certificates.
     pub fn new(settings: &Settings) -> Result<Arc<Self>, SetupError> {
+        Self::build(settings, None)
+    }
+
+    /// As [`HttpTransport::new`]; and tells the date of each answer.
+    ///
+    /// # Errors
+    /// [`SetupError::Client`] when the system has no usable root certificates.
+    pub fn telling_dates(
+        settings: &Settings,
+        dates: Arc<dyn Dates>,
+    ) -> Result<Arc<Self>, SetupError> {
+        Self::build(settings, Some(dates))
+    }
+
+    fn build(settings: &Settings, dates: Option<Arc<dyn Dates>>) -> Result<Arc<Self>, SetupError> {
         // An error says that a provider is installed already: an embedding program's choice stands.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
@@ -116,7 +136,11 @@ impl HttpTransport {
             builder = builder.proxy(way_out.no_proxy(NoProxy::from_string(THIS_MACHINE)));
         }
         let client = builder.build().map_err(unusable)?;
-        Ok(Arc::new(Self { client, proxy }))
+        Ok(Arc::new(Self {
+            client,
+            proxy,
+            dates,
+        }))
     }
 
     fn prepare(&self, request: Request) -> ::reqwest::RequestBuilder {
@@ -148,16 +172,40 @@ impl Transport for HttpTransport {
     fn send(&self, request: Request) -> BoxFuture<'static, Result<Response, TransportError>> {
         let limit = request.timeout;
         let sending = self.prepare(request).send();
-        let proxy = self.proxy.clone();
+        let (proxy, dates) = (self.proxy.clone(), self.dates.clone());
         Box::pin(async move {
             match tokio::time::timeout(limit, sending).await {
-                Ok(Ok(response)) => Ok(head_of(response, proxy)),
+                Ok(Ok(response)) => {
+                    if let (Some(dates), Some(date)) = (dates, date_of(response.headers())) {
+                        dates.saw(date);
+                    }
+                    refuse_encoded(response.headers())?;
+                    Ok(head_of(response, proxy))
+                }
                 Ok(Err(error)) => Err(classify(error, limit, proxy.as_ref())),
                 Err(_elapsed) => Err(TransportError::TimedOut {
                     limit_seconds: limit.as_secs(),
                 }),
             }
         })
+    }
+}
+
+/// `Wed, 25 Nov 2026 03:29:00 GMT`; a date that cannot be read is none.
+fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Timestamp::from_seconds(date.timestamp().as_second()))
+}
+
+/// No answer is asked for in another encoding, so none is understood.
+fn refuse_encoded(headers: &HeaderMap) -> Result<(), TransportError> {
+    let encoding = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    match encoding {
+        None | Some(b"" | b"identity") => Ok(()),
+        Some(encoding) => Err(TransportError::Encoded {
+            encoding: String::from_utf8_lossy(encoding).chars().take(40).collect(),
+        }),
     }
 }
 

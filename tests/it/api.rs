@@ -1,7 +1,11 @@
 //! The client of the platform's API: what it asks for, and what it never does twice.
 
+mod counted;
 mod delivery;
+mod egress;
+mod endpoints;
 mod failover;
+mod hosts;
 mod logs;
 mod played;
 mod proxy;

@@ -112,10 +112,6 @@ fn count(data_dir: &Path, condition: &str) -> u32 {
     connection.query_row(&sql, [], |row| row.get(0)).unwrap()
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the figures are part of the test's report"
-)]
 #[test]
 fn a_large_backlog_is_handled_in_order_within_bounds_while_pushes_are_accepted() {
     let size = size();

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::support::run;
 
 mod codes;
+mod endpoints;
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()

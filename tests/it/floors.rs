@@ -57,6 +57,9 @@ const EXPOSING: &[&str] = &[
     // signatures of the JS-SDK; to the token service, in a header.
     "src/http/token.rs",
     "src/api/jssdk.rs",
+    "src/api/ticket.rs",
+    // Into the body of the one call that clears quotas without a token.
+    "src/api/quota.rs",
     "src/transport/reqwest.rs",
     // To the running server, in a header, and to an operator who asked for it by name.
     "src/cli/admin.rs",
@@ -65,6 +68,7 @@ const EXPOSING: &[&str] = &[
     "src/store/embedded/ledger.rs",
     // Into the client of the server that keeps tokens: its address has a password.
     "src/app/outward.rs",
+    "src/app/limits.rs",
     // Into what all processes share: a token must be read by those who did not ask for it.
     "src/store/mysql.rs",
     "src/store/redis.rs",

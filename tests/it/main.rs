@@ -6,6 +6,7 @@
 
 mod api;
 mod backlog;
+mod certificates;
 mod commands;
 mod conformance;
 mod crash;
@@ -17,8 +18,10 @@ mod handover;
 mod hostile;
 mod main_job;
 mod messages;
+mod odd_answers;
 #[cfg(feature = "redis")]
 mod publish;
+mod quota;
 mod secrecy;
 #[cfg(feature = "redis")]
 mod servers;

@@ -33,7 +33,15 @@ pub(crate) struct StandIn {
 
 impl StandIn {
     pub(crate) fn start() -> Self {
-        let settings = Settings::for_account(AppId::parse(APP_ID).unwrap(), AppSecret::new(SECRET));
+        Self::with(Self::settings())
+    }
+
+    /// The settings of one for the tests' account.
+    pub(crate) fn settings() -> Settings {
+        Settings::for_account(AppId::parse(APP_ID).unwrap(), AppSecret::new(SECRET))
+    }
+
+    pub(crate) fn with(settings: Settings) -> Self {
         let platform = Arc::new(Mutex::new(Platform::new(settings, 1)));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,6 +1,9 @@
 //! No secret comes out: a whole scenario at trace level, its logs, its files, its pages, its arguments.
 
+mod shown;
+
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -9,7 +12,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use wxhook::simulator::platform::{Fault, FaultRule, Shape, When};
 
 use crate::main_job::{KEY, SECRET, StandIn, TOKEN, variables};
-use crate::support::{Program, eventually, get, run};
+use crate::support::{Program, eventually, raw, run};
+
+const ADMIN: &str = "the-admin-key-of-the-tests";
 
 /// How a secret may be written: as it is, percent-encoded, and in base64 at any of its alignments.
 fn spellings(secret: &str) -> Vec<String> {
@@ -25,7 +30,10 @@ fn spellings(secret: &str) -> Vec<String> {
 }
 
 /// The first spelling of one of these secrets in the bytes.
-fn leak<'a>(bytes: &[u8], secrets: &'a [(&'static str, String)]) -> Option<(&'a str, String)> {
+pub(crate) fn leak<'a>(
+    bytes: &[u8],
+    secrets: &'a [(&'static str, String)],
+) -> Option<(&'a str, String)> {
     let text = String::from_utf8_lossy(bytes);
     secrets.iter().find_map(|(name, secret)| {
         let found = spellings(secret)
@@ -45,6 +53,23 @@ fn files_below(directory: &Path, found: &mut Vec<(String, Vec<u8>)>) {
             Err(_) => files_below(&path, found),
         }
     }
+}
+
+/// What an operator reads at the admin listener.
+fn asked(admin: SocketAddr, page: &str) -> String {
+    let question = format!(
+        "GET {page} HTTP/1.1\r\nHost: {admin}\r\nAuthorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n"
+    );
+    raw(admin, question).body
+}
+
+/// What everybody on the machine sees of a process.
+fn arguments_of(process: u32) -> Vec<u8> {
+    let read = || fs::read(format!("/proc/{process}/cmdline")).unwrap();
+    // For a moment after its start there are none.
+    eventually("it has arguments", || {
+        Some(read()).filter(|arguments| !arguments.is_empty())
+    })
 }
 
 /// Answers of every kind for the first messages, and for the first questions for a token.
@@ -92,23 +117,37 @@ fn at_trace_level_no_secret_is_logged_stored_shown_or_passed_as_an_argument() {
     let data_dir = tempfile::tempdir().unwrap();
     let directory = data_dir.path().to_str().unwrap();
     let mut environment = variables(&stand_in.url, directory, "127.0.0.1:0");
-    environment.push(("WXHOOK_LOG", "trace"));
+    environment.extend([("WXHOOK_LOG", "trace"), ("WXHOOK_ADMIN_KEY", ADMIN)]);
     let mut program = Program::start(&["serve"], &environment);
     let (webhook, admin) = program.ready();
     let url = format!("http://{webhook}/wechat");
     let push = [
         "simulate", "push", "--url", &url, "--text", "{number}", "--count", "12",
     ];
-    let (_, said, complained) = run(&push, &environment, "");
+    let mut pusher = Program::start(&push, &environment);
+    let pushers = arguments_of(pusher.pid());
+    assert!(pusher.wait().success());
     eventually("most messages are delivered", || {
         (stand_in.platform.lock().unwrap().delivery_count() >= 8).then_some(())
     });
-    let arguments = fs::read(format!("/proc/{}/cmdline", program.pid())).unwrap();
-    let pages = format!(
-        "{:?}{:?}",
-        get(admin, "/metrics").body,
-        get(admin, "/readyz").body
-    );
+    let arguments = [arguments_of(program.pid()), pushers].concat();
+    let pages = [
+        "/v1/counters",
+        "/v1/token",
+        "/metrics",
+        "/readyz",
+        "/healthz",
+    ];
+    let pages = pages.map(|page| asked(admin, page));
+    assert!(pages[0].contains("wxhook_parts_sent_total"), "{pages:?}");
+    assert!(pages[1].contains("generation"), "{pages:?}");
+    let listens = admin.to_string();
+    let mut beside = environment.clone();
+    beside.retain(|(name, _)| *name != "WXHOOK_ADMIN_LISTEN");
+    beside.push(("WXHOOK_ADMIN_LISTEN", &listens));
+    let shown = ["show", "refresh"].map(|what| run(&["access-token", what], &beside, ""));
+    assert!(shown.iter().all(|(code, ..)| *code == 0), "{shown:?}");
+    let said = format!("{}{shown:?}", pusher.printed());
     program.signal("TERM");
     assert!(program.wait().success());
     let logs = program.printed();
@@ -121,6 +160,7 @@ fn at_trace_level_no_secret_is_logged_stored_shown_or_passed_as_an_argument() {
         ("the AppSecret", SECRET.to_owned()),
         ("the Token", TOKEN.to_owned()),
         ("the EncodingAESKey", KEY.to_owned()),
+        ("the admin key", ADMIN.to_owned()),
     ];
     let platform = stand_in.platform.lock().unwrap();
     let tokens = platform.tokens();
@@ -130,13 +170,10 @@ fn at_trace_level_no_secret_is_logged_stored_shown_or_passed_as_an_argument() {
     let mut places = vec![
         ("the log".to_owned(), logs.into_bytes()),
         ("the arguments".to_owned(), arguments),
-        ("the admin pages".to_owned(), pages.into_bytes()),
-        (
-            "what the command printed".to_owned(),
-            format!("{said}{complained}").into_bytes(),
-        ),
+        ("the admin pages".to_owned(), pages.concat().into_bytes()),
+        ("what the commands printed".to_owned(), said.into_bytes()),
     ];
-    // What must be stored are the admin key and the access tokens, in files of their own.
+    // What must be stored are the access tokens, in a file of their own.
     files_below(data_dir.path(), &mut places);
     for (place, bytes) in &places {
         let keeps_tokens = place.contains("/tokens.db");

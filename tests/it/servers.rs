@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::certificates::Issued;
 use crate::support::eventually;
 
 /// What kind of server.
@@ -23,6 +24,14 @@ impl Software {
         match self {
             Self::Redis => "redis-server",
             Self::MariaDb => "mariadbd",
+        }
+    }
+
+    /// The program that people talk to it with; it comes in the same package.
+    fn client(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-cli",
+            Self::MariaDb => "mariadb",
         }
     }
 
@@ -41,12 +50,43 @@ pub(crate) struct Server {
     software: Software,
     directory: TempDir,
     port: u16,
+    options: Vec<String>,
     child: Child,
 }
 
 impl Server {
     /// A server that answers, or nothing where it is not installed.
     pub(crate) fn start(software: Software) -> Option<Self> {
+        Self::start_with(software, &[])
+    }
+
+    /// A server that speaks TLS and nothing else.
+    pub(crate) fn start_secured(software: Software, issued: &Issued) -> Option<Self> {
+        let certificate = issued.certificate.to_str().unwrap();
+        let key = issued.key.to_str().unwrap();
+        match software {
+            Software::Redis => Self::start_with(
+                software,
+                &[
+                    ("--tls-cert-file", certificate),
+                    ("--tls-key-file", key),
+                    // It verifies servers that it connects to, and would not start without.
+                    ("--tls-ca-cert-file", certificate),
+                    ("--tls-auth-clients", "no"),
+                ],
+            ),
+            Software::MariaDb => Self::start_with(
+                software,
+                &[
+                    ("--ssl-cert", certificate),
+                    ("--ssl-key", key),
+                    ("--require-secure-transport", "ON"),
+                ],
+            ),
+        }
+    }
+
+    fn start_with(software: Software, options: &[(&str, &str)]) -> Option<Self> {
         if !software.is_here() {
             let name = software.program();
             assert!(
@@ -61,11 +101,24 @@ impl Server {
         if software == Software::MariaDb {
             install(directory.path());
         }
-        let child = launch(software, directory.path(), port);
+        let options: Vec<String> = match software {
+            Software::Redis => {
+                let pairs = options.iter().flat_map(|(name, value)| [*name, *value]);
+                pairs.map(str::to_owned).collect()
+            }
+            Software::MariaDb => {
+                let pairs = options.iter();
+                pairs
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect()
+            }
+        };
+        let child = launch(software, directory.path(), port, &options);
         let server = Self {
             software,
             directory,
             port,
+            options,
             child,
         };
         server.await_ready();
@@ -74,9 +127,16 @@ impl Server {
 
     /// The address as an operator writes it.
     pub(crate) fn url(&self) -> String {
+        self.url_with("pass%2Fword", "127.0.0.1", "")
+    }
+
+    /// The address with this password and name, and something at its end.
+    pub(crate) fn url_with(&self, password: &str, host: &str, end: &str) -> String {
+        let (port, is_plain) = (self.port, self.options.is_empty());
         match self.software {
-            Software::Redis => format!("redis://:pass%2Fword@127.0.0.1:{}/3", self.port),
-            Software::MariaDb => format!("mysql://wx:pass%2Fword@127.0.0.1:{}/tokens", self.port),
+            Software::Redis if is_plain => format!("redis://:{password}@{host}:{port}/3{end}"),
+            Software::Redis => format!("rediss://:{password}@{host}:{port}/3{end}"),
+            Software::MariaDb => format!("mysql://wx:{password}@{host}:{port}/tokens{end}"),
         }
     }
 
@@ -88,7 +148,8 @@ impl Server {
 
     /// The same data and the same port again.
     pub(crate) fn restart(&mut self) {
-        self.child = launch(self.software, self.directory.path(), self.port);
+        let directory = self.directory.path();
+        self.child = launch(self.software, directory, self.port, &self.options);
         self.await_ready();
     }
 
@@ -99,6 +160,35 @@ impl Server {
 
     pub(crate) fn go_on(&self) {
         self.signal("CONT");
+    }
+
+    /// Takes away everything that it keeps, as an operator's slip does.
+    pub(crate) fn flush(&self) {
+        match self.software {
+            Software::Redis => assert_eq!(self.say(&["FLUSHALL"]), "OK\n"),
+            Software::MariaDb => {
+                for table in self.say(&["SHOW TABLES"]).lines() {
+                    self.say(&[&format!("TRUNCATE {table}")]);
+                }
+            }
+        }
+    }
+
+    /// What it answers to the words of an operator: those of a command, or one statement.
+    pub(crate) fn say(&self, words: &[&str]) -> String {
+        let mut client = Command::new(self.software.client());
+        let port = self.port.to_string();
+        match self.software {
+            Software::Redis => client
+                .args(["-p", &port, "-n", "3", "-a", "pass/word"])
+                .arg("--no-auth-warning"),
+            Software::MariaDb => client
+                .args(["--no-defaults", "-h127.0.0.1", "-uwx", "-ppass/word"])
+                .args(["-P", &port, "--skip-column-names", "tokens", "-e"]),
+        };
+        let output = client.args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn signal(&self, name: &str) {
@@ -126,12 +216,18 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn launch(software: Software, directory: &Path, port: u16) -> Child {
+fn launch(software: Software, directory: &Path, port: u16, options: &[String]) -> Child {
     let mut command = Command::new(software.program());
     match software {
         Software::Redis => {
+            let port = port.to_string();
+            let ports = match options {
+                [] => ["--port", &port, "--tls-port", "0"],
+                _ => ["--port", "0", "--tls-port", &port],
+            };
             command
-                .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+                .args(["--bind", "127.0.0.1"])
+                .args(ports)
                 .args(["--requirepass", "pass/word", "--appendonly", "yes"])
                 .args(["--appendfsync", "always", "--save", ""])
                 .arg("--dir")
@@ -151,6 +247,7 @@ fn launch(software: Software, directory: &Path, port: u16) -> Child {
                 .args(["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M"]);
         }
     }
+    command.args(options);
     let log = std::fs::File::create(directory.join("log")).unwrap();
     command
         .stdin(Stdio::null())
@@ -175,10 +272,9 @@ fn install(directory: &Path) {
     let made = Command::new("mariadb-install-db")
         .args(["--no-defaults", "--user=root", "--skip-test-db"])
         .arg(format!("--datadir={}", directory.join("data").display()))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    assert!(made.unwrap().success(), "mariadb-install-db");
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "mariadb-install-db: {made:?}");
 }
 
 #[expect(

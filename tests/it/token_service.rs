@@ -45,7 +45,7 @@ fn configuration() -> String {
          [clients.reporter]\nkey = \"{REPORTER}\"\nrights = [\"token:read\", \"token:report\"]\naccounts = [\"default\"]\n\
          [clients.pages]\nkey = \"{PAGES}\"\nrights = [\"jssdk\"]\n\
          [clients.stranger]\nkey = \"{STRANGER}\"\nrights = [\"token:read\", \"token:report\", \"jssdk\"]\naccounts = [\"other\"]\n\
-         [accounts.other]\napp_id = \"wxother\"\ntoken = \"token123\"\n\
+         [accounts.other]\napp_id = \"wxother\"\nmode = \"secure\"\n\
          [jssdk]\norigins = [\"https://shop.example.com\"]\n"
     )
 }
@@ -75,7 +75,9 @@ impl Service {
         let file = directory.path().join("wxhook.toml");
         std::fs::write(&file, configuration()).unwrap();
         let (file, data) = (file.to_str().unwrap(), directory.path().join("data"));
-        let variables = variables(&stand_in.url, data.to_str().unwrap(), admin);
+        let mut variables = variables(&stand_in.url, data.to_str().unwrap(), admin);
+        // Who receives no pushes needs nothing to verify them with.
+        variables.retain(|(name, _)| *name != "WECHAT_TOKEN");
         let arguments = ["--config", file, "serve", "--role", "token"];
         let mut program = Program::start(&arguments, &variables);
         let line = program.line_with("is ready for those who ask for tokens");
@@ -116,7 +118,8 @@ impl Service {
     /// The command of an operator beside the running server.
     fn command(&self, arguments: &[&str]) -> (i32, String, String) {
         let (data, admin) = (self.directory.path().join("data"), self.admin.to_string());
-        let variables = variables(&self.stand_in.url, data.to_str().unwrap(), &admin);
+        let mut variables = variables(&self.stand_in.url, data.to_str().unwrap(), &admin);
+        variables.retain(|(name, _)| *name != "WECHAT_TOKEN");
         run(arguments, &variables, "")
     }
 
@@ -614,7 +617,7 @@ fn a_server_that_only_keeps_tokens_has_no_webhook_and_no_store_and_stops_cleanly
     let mut service = Service::start();
     assert_eq!(
         service.ask("GET", "/readyz", "", "").body,
-        r#"{"durability":null,"obstacle":null,"ready":true}"#
+        r#"{"clock_skew_seconds":null,"durability":null,"obstacle":null,"quotas_used_up":[],"ready":true,"tokens":[{"account":"default","errcode":null,"expires_in":null,"is_failing":false,"questions":null,"store_is_away":false}]}"#
     );
     let replay = service.ask("POST", "/v1/inbox/1/replay", ADMIN, "");
     assert_eq!(
@@ -625,6 +628,86 @@ fn a_server_that_only_keeps_tokens_has_no_webhook_and_no_store_and_stops_cleanly
     service.program.signal("TERM");
     assert_eq!(service.program.wait().code(), Some(0));
     drop(taken);
+}
+
+#[test]
+fn probes_and_operators_see_why_there_is_no_token_and_that_the_clock_is_wrong() {
+    let service = Service::start();
+    let fault = |fault| {
+        let rule = FaultRule {
+            host: None,
+            path: Some(STABLE.to_owned()),
+            open_id: None,
+            when: When::Next(1),
+            fault,
+        };
+        let mut platform = service.stand_in.platform.lock().unwrap();
+        platform.add_fault(rule).unwrap();
+    };
+    let ready = || -> Value {
+        let answer = service.ask("GET", "/readyz", "", "");
+        assert_eq!(answer.status, 200, "a token is a detail");
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    fault(Fault::Code {
+        code: 89503,
+        message: None,
+    });
+    for _ in 0..20 {
+        let answer = service.ask("GET", "/v1/token/default", READER, "");
+        assert_eq!(answer.status, 503);
+        assert!(answer.body.contains("89503"), "{}", answer.body);
+    }
+    assert_eq!(
+        service.calls(STABLE),
+        1,
+        "an administrator is not prompted twice"
+    );
+    let seen = ready();
+    let token = json!({"account": "default", "errcode": 89503, "expires_in": null,
+        "is_failing": true, "questions": null, "store_is_away": false});
+    assert_eq!(
+        (&seen["tokens"][0], &seen["clock_skew_seconds"]),
+        (&token, &Value::Null)
+    );
+    let (_, out, _) = service.command(&["access-token", "show"]);
+    assert!(
+        out.contains("last failure: ") && out.contains("89503"),
+        "{out}"
+    );
+
+    let service = Service::start();
+    let rule = json!({"path": STABLE, "fault": {"date": {"skew_seconds": -3600}}}).to_string();
+    let rule: FaultRule = serde_json::from_str(&rule).unwrap();
+    service
+        .stand_in
+        .platform
+        .lock()
+        .unwrap()
+        .add_fault(rule)
+        .unwrap();
+    service.read(READER);
+    let seen: Value = serde_json::from_str(&service.ask("GET", "/readyz", "", "").body).unwrap();
+    let skew = seen["clock_skew_seconds"].as_i64().unwrap();
+    assert!((-3602..=-3598).contains(&skew), "{seen}");
+    assert_eq!(
+        seen["tokens"][0]["questions"],
+        json!({"today": 1, "a_day": 5000})
+    );
+    let (_, out, _) = service.command(&["access-token", "show"]);
+    assert!(
+        out.contains("WeChat's clock is -36") && out.contains("asked WeChat 1 times today"),
+        "{out}"
+    );
+    let mut service = service;
+    service.program.signal("TERM");
+    service.program.wait();
+    assert!(
+        service
+            .program
+            .printed()
+            .contains("This machine's clock is far from that of the answers")
+    );
 }
 
 #[test]

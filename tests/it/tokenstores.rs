@@ -21,7 +21,7 @@ use crate::tokens::conformance::{conforms, fresh_key, record};
 
 const ADMIN: &str = "the-admin-key-of-the-tests";
 
-fn open(software: Software, url: &str) -> Arc<dyn Tokens> {
+pub(crate) fn open(software: Software, url: &str) -> Arc<dyn Tokens> {
     match software {
         Software::Redis => Arc::new(RedisTokens::open(url).unwrap()),
         #[cfg(feature = "mysql")]

@@ -142,8 +142,10 @@ fn asked(admin: SocketAddr, method: &str, target: &str, key: &str) -> Value {
     serde_json::from_str(&answer.body).unwrap()
 }
 
-/// Who read how often, and what was asked of the platform.
-fn known(admin: SocketAddr) -> (Vec<(String, u64)>, Vec<(String, String)>) {
+/// Who read how often; and which process asked the platform for what.
+type Known = (Vec<(String, u64)>, Vec<(String, String)>);
+
+fn known(admin: SocketAddr) -> Known {
     let shown = asked(admin, "GET", "/v1/token", ADMIN);
     let shown = &shown["tokens"][0];
     assert_eq!(shown["missing"], Value::Null);
@@ -209,4 +211,43 @@ fn who_read_and_who_caused_questions_is_known_to_every_process_and_after_a_resta
     third.signal("TERM");
     assert!(third.wait().success());
     assert_eq!(stand_in.platform.lock().unwrap().tokens().count(), 1);
+}
+
+#[test]
+fn one_ticket_serves_every_process_and_the_next_start() {
+    let (stand_in, directory) = (StandIn::start(), tempfile::tempdir().unwrap());
+    let data = directory.path().join("data");
+    let mut settings = variables(&stand_in.url, data.to_str().unwrap(), "127.0.0.1:0");
+    settings.extend([
+        ("WXHOOK_ADMIN_KEY", ADMIN),
+        ("WXHOOK_LOG_FORMAT", "json"),
+        ("WXHOOK__JSSDK__ORIGINS", "https://shop.example.com"),
+    ]);
+    let page = "/v1/jssdk/default?url=https%3A%2F%2Fshop.example.com%2F";
+    let card = "/v1/jssdk/default?type=wx_card&card_id=p1";
+    for _ in 0..2 {
+        let mut programs = [(); 2].map(|()| {
+            let mut program = Program::start(&["serve", "--role", "token"], &settings);
+            let line = program.line_with("is ready for those who ask for tokens");
+            let line: Value = serde_json::from_str(&line).unwrap();
+            let admin: SocketAddr = line["admin_listen"].as_str().unwrap().parse().unwrap();
+            (program, admin)
+        });
+        for (_, admin) in &programs {
+            for target in [page, card, page] {
+                let signed = asked(*admin, "GET", target, ADMIN);
+                assert_eq!(signed["signature"].as_str().unwrap().len(), 40);
+            }
+        }
+        for (program, _) in &mut programs {
+            program.kill();
+        }
+    }
+    let platform = stand_in.platform.lock().unwrap();
+    assert_eq!(
+        platform.calls_to("/cgi-bin/ticket/getticket"),
+        2,
+        "one of each kind"
+    );
+    assert_eq!(platform.minted(), 1);
 }

@@ -126,7 +126,9 @@ fn without_tokens(clock: &Arc<dyn Clock>) -> AdminParts {
     let api = Api::new(ApiParts {
         platform: Arc::new(platform),
         sources: Vec::new(),
+        tickets: None,
         clock: Arc::clone(clock),
+        quotas: None,
         settings: api::Settings::default(),
     });
     let handle = runtime.handle().clone();

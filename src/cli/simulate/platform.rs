@@ -18,6 +18,8 @@ use crate::secret::AppSecret;
 use crate::simulator::platform::DEFAULT_TOKEN_LENGTH;
 use crate::simulator::platform::Platform;
 use crate::simulator::platform::Settings;
+use crate::simulator::platform::TOKEN_LIFETIME_SECONDS;
+use crate::simulator::platform::TOKEN_OVERLAP_SECONDS;
 use crate::simulator::platform::Windows;
 use crate::simulator::skin::Skin;
 
@@ -41,6 +43,21 @@ pub struct PlatformArgs {
     #[arg(long, value_name = "COUNT", default_value_t = DEFAULT_TOKEN_LENGTH,
           value_parser = token_length)]
     pub token_length: usize,
+    /// Seconds that an access_token lives.
+    #[arg(long, value_name = "SECONDS", default_value_t = TOKEN_LIFETIME_SECONDS,
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub token_lifetime: u32,
+    /// Seconds for which an access_token outlives its successor.
+    #[arg(long, value_name = "SECONDS", default_value_t = TOKEN_OVERLAP_SECONDS,
+          value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub token_overlap: u32,
+    /// Seconds for which it outlives a forced renewal; WeChat promises none.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub forced_overlap: u32,
+    /// Answers 43003 to everything: here is only plain http, and WeChat's own hosts want https.
+    #[arg(long)]
+    pub https_only: bool,
     /// Prints one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -98,6 +115,10 @@ pub(super) async fn serve(
         .unwrap_or_else(|| AppSecret::new(made_up.as_str()));
     let mut settings = Settings::for_account(app_id.clone(), secret);
     settings.token_length = args.token_length;
+    settings.token_lifetime_seconds = args.token_lifetime;
+    settings.token_overlap_seconds = args.token_overlap;
+    settings.forced_overlap_seconds = args.forced_overlap;
+    settings.https_only = args.https_only;
     settings.windows = match args.windows {
         WindowSwitch::On => Windows::On,
         WindowSwitch::Off => Windows::Off,

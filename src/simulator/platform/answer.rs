@@ -39,6 +39,15 @@ pub enum WireFault {
     },
     /// Its head and half of its body arrive; then the connection is reset.
     Half,
+    /// It arrives compressed, although nobody asked for that.
+    Gzip,
+    /// Its head announces some bytes more than its body has; then the connection is reset.
+    WrongLength,
+    /// Its `Date` is off.
+    Date {
+        /// By so many seconds; negative for the past.
+        skew_seconds: i64,
+    },
 }
 
 /// How the body of an answer is deformed. The call is carried out all the same.
@@ -137,6 +146,29 @@ impl Answer {
         Self { body, ..self }
     }
 
+    /// The body as gzip writes it, without any compression.
+    pub fn gzipped(&self) -> Vec<u8> {
+        let body = self.body.as_bytes();
+        // Magic, deflate, no flags, no time, no level, unknown system.
+        let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+        let mut rest = body;
+        loop {
+            let (block, after) = rest.split_at(rest.len().min(usize::from(u16::MAX)));
+            let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
+            packed.push(u8::from(after.is_empty()));
+            packed.extend_from_slice(&length.to_le_bytes());
+            packed.extend_from_slice(&(!length).to_le_bytes());
+            packed.extend_from_slice(block);
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        packed.extend_from_slice(&crc32(body).to_le_bytes());
+        packed.extend_from_slice(&(body.len() as u32).to_le_bytes());
+        packed
+    }
+
     pub(super) fn not_found() -> Self {
         Self::page(404, "404 Not Found")
     }
@@ -164,6 +196,23 @@ impl Answer {
             ..self
         }
     }
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |mut rest: u32| {
+        for _ in 0..8 {
+            let low = rest & 1;
+            rest >>= 1;
+            if low == 1 {
+                rest ^= 0xedb8_8320;
+            }
+        }
+        rest
+    };
+    let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
+        step((crc ^ u32::from(*byte)) & 0xff) ^ (crc >> 8)
+    });
+    !crc
 }
 
 /// `rid`: three times eight hex digits, of which the first are the Unix time of the request.
@@ -231,6 +280,7 @@ fn known_text(code: i64) -> &'static str {
         42001 => "access_token expired",
         43001 => "require GET method",
         43002 => "require POST method",
+        43003 => "require https",
         44002 => "empty post data",
         44003 => "empty news data",
         44004 => "empty content",
@@ -254,5 +304,16 @@ fn known_text(code: i64) -> &'static str {
         53600 => "Article ID invalid",
         61452 => "invalid kf_account",
         _ => "simulated refusal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_is_the_known_one() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc32(b""), 0);
     }
 }

@@ -87,6 +87,15 @@ pub enum Fault {
     },
     /// The call is carried out; half of the answer arrives.
     HalfAnswer,
+    /// The call is carried out, and its answer comes compressed, although nobody asked for that.
+    Gzip,
+    /// The call is carried out, and its answer has fewer bytes than it announces.
+    WrongLength,
+    /// The call is carried out, and the `Date` of its answer is off.
+    Date {
+        /// By so many seconds; negative for the past.
+        skew_seconds: i64,
+    },
 }
 
 /// Why a rule was not taken.

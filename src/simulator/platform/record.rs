@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -36,8 +37,8 @@ pub struct Delivery {
     pub token: u64,
 }
 
-/// One call, whatever became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One call, whatever became of it. Its `Debug` shows neither query nor body.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct CallRecord {
     /// Counts from 1 in the order of arrival.
     pub number: u64,
@@ -49,8 +50,10 @@ pub struct CallRecord {
     pub host: String,
     /// The HTTP method.
     pub method: String,
-    /// The path, without the query, which holds a token.
+    /// The path alone.
     pub path: String,
+    /// The query as it was sent, an access token included, but without an AppSecret.
+    pub query: String,
     /// The number of the token that it carried, if that was one of ours.
     pub token: Option<u64>,
     /// The body, byte for byte; that of a token request without its AppSecret. As text in JSON.
@@ -62,6 +65,21 @@ pub struct CallRecord {
     pub code: Option<i64>,
     /// What the network did to the answer.
     pub fault: Option<WireFault>,
+}
+
+impl fmt::Debug for CallRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallRecord")
+            .field("number", &self.number)
+            .field("host", &self.host)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("token", &self.token)
+            .field("status", &self.status)
+            .field("code", &self.code)
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
+    }
 }
 
 fn as_text<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {

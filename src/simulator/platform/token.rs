@@ -296,6 +296,16 @@ pub(super) fn without_secret(body: &Bytes) -> Bytes {
     Bytes::from(Value::Object(request).to_string())
 }
 
+/// The query as it may be looked at: the same.
+pub(super) fn query_without_secret(query: &str) -> String {
+    let shown = |pair: &str| match pair.split_once('=') {
+        Some(("secret", _)) => "secret=(redacted)".to_owned(),
+        _ => pair.to_owned(),
+    };
+    let shown: Vec<String> = query.split('&').map(shown).collect();
+    shown.join("&")
+}
+
 impl Platform {
     /// `GET /cgi-bin/token`
     pub(super) fn plain_token(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {

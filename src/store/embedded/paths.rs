@@ -31,6 +31,11 @@ impl Paths {
         self.directory.join("tokens.db")
     }
 
+    /// How often what was called.
+    pub(super) fn counters(&self) -> PathBuf {
+        self.directory.join("counters.db")
+    }
+
     /// SQLite's write-ahead log; without it the database lacks its newest commits.
     pub(super) fn wal(&self) -> PathBuf {
         self.directory.join("wxhook.db-wal")

@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, RedisError, ScriptInvocation, Value};
+use ::redis::{
+    AsyncConnectionConfig, Client, RedisError, ScriptInvocation, TlsCertificates, Value,
+};
 use tokio::sync::Semaphore;
 
+use crate::store::address::{AuthorityError, NOT_LET_IN, authority, certificate_fault};
 use crate::store::tokens::TokensError;
 
 /// The longest that a call may take, with connecting: a server that needs longer is away.
@@ -24,6 +27,38 @@ pub enum AddressError {
         "the address is not of the form redis://USER:PASSWORD@HOST:PORT/DATABASE (rediss:// for TLS)"
     )]
     Form,
+    /// The authority that it names cannot be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// It names an authority, and is not one of TLS.
+    #[error("the address names an ssl-ca, and redis:// is spoken without TLS: write rediss://")]
+    AuthorityWithoutTls,
+    /// It asks for TLS that trusts anybody.
+    #[error(
+        "the address ends with #insecure, which is not taken: name its authority as ?ssl-ca=FILE"
+    )]
+    Insecure,
+}
+
+/// The client for an address, with the authority that it names or the system's.
+fn client(address: &str) -> Result<Client, AddressError> {
+    // What the library says about an address might repeat the password.
+    let url = ::redis::parse_redis_url(address).ok_or(AddressError::Form)?;
+    if url.fragment() == Some("insecure") {
+        return Err(AddressError::Insecure);
+    }
+    let client = match authority(&url)? {
+        None => Client::open(address),
+        Some(_) if url.scheme() != "rediss" => return Err(AddressError::AuthorityWithoutTls),
+        Some(pem) => {
+            let certificates = TlsCertificates {
+                client_tls: None,
+                root_cert: Some(pem),
+            };
+            Client::build_with_tls(address, certificates)
+        }
+    };
+    client.map_err(|_unsaid| AddressError::Form)
 }
 
 /// Connections, made when they are needed; one that failed is not used again.
@@ -38,10 +73,8 @@ impl Link {
     pub(super) fn to(url: &str) -> Result<Self, AddressError> {
         // An error says that a provider is installed already: an embedding program's choice stands.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // What the library says about an address might repeat the password.
-        let client = Client::open(url).map_err(|_unsaid| AddressError::Form)?;
         Ok(Self {
-            client,
+            client: client(url)?,
             idle: Mutex::default(),
             permits: Semaphore::new(CONNECTIONS),
         })
@@ -89,7 +122,17 @@ impl Link {
         self.client
             .get_multiplexed_async_connection_with_config(&settings)
             .await
-            .map_err(failure)
+            .map_err(unconnected)
+    }
+}
+
+/// While connecting, a server answers only to the password and the number of the database.
+fn unconnected(error: RedisError) -> TokensError {
+    match error.kind() {
+        ::redis::ErrorKind::ResponseError => {
+            TokensError::away("it wants a password, or refuses the database of its address")
+        }
+        _ => failure(error),
     }
 }
 
@@ -101,7 +144,12 @@ fn failure(error: RedisError) -> TokensError {
         ::redis::ErrorKind::TypeError | ::redis::ErrorKind::ParseError => {
             TokensError::unreadable(error.category())
         }
-        _ => TokensError::away(error.category()),
+        ::redis::ErrorKind::AuthenticationFailed => TokensError::away(NOT_LET_IN),
+        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => TokensError::away(NOT_LET_IN),
+        _ => match certificate_fault(&error) {
+            Some(fault) => TokensError::away(fault),
+            None => TokensError::away(error.category()),
+        },
     }
 }
 

@@ -270,3 +270,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_store_that_is_away_is_tried_once_a_second_however_often_the_token_is_used() {
+    let mut state = State::new(TokenKind::Stable);
+    let at = |milliseconds: u64| Now {
+        monotonic: Duration::from_millis(milliseconds),
+        wall_ms: 1_700_000_000_000 + i64::try_from(milliseconds).unwrap(),
+    };
+    let moment = Timestamp::from_milliseconds(at(0).wall_ms);
+    let record = TokenRecord {
+        token: AccessToken::new("token"),
+        generation: 1,
+        obtained_at: moment,
+        confirmed_at: moment,
+        expires_at: moment.after(Duration::from_secs(7_200)),
+        obtained_by: String::new(),
+    };
+    state.hold(record, at(0), at(0));
+    let mut tried = 0;
+    for milliseconds in (0..70_000).step_by(10) {
+        if let Need::Beside(_, Wish::Use) = state.need(at(milliseconds)) {
+            tried += 1;
+            state.miss(at(milliseconds).monotonic);
+        }
+    }
+    // The first look is due after 60 s.
+    assert_eq!(tried, 10);
+    assert!(matches!(state.need(at(70_000)), Need::Beside(_, Wish::Use)));
+}

@@ -64,7 +64,9 @@ fn play() -> Play {
     let api = Api::new(ApiParts {
         platform,
         sources: vec![keeper],
+        tickets: None,
         clock,
+        quotas: None,
         settings,
     });
     Play {

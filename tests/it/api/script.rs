@@ -15,7 +15,10 @@ use wxhook::id::AppId;
 use wxhook::metric::{Counter, Counters};
 use wxhook::platform::Platform;
 use wxhook::platform::hosts::Hosts;
+use wxhook::quota;
+use wxhook::quota::{QuotaParts, Quotas};
 use wxhook::secret::AppSecret;
+use wxhook::store::memory_counters::MemoryCounters;
 use wxhook::store::memory_tokens::MemoryTokens;
 use wxhook::token::{Endpoint, Keeper, KeeperParts, TokenSource};
 use wxhook::transport::{Body, Request, Response, Transport, TransportError};
@@ -158,14 +161,39 @@ pub(super) struct Stage {
 impl Stage {
     /// A platform with two hosts, `a.example` and `b.example`.
     pub(super) fn new(rule: impl FnMut(&Seen) -> Play + Send + 'static) -> Self {
+        Self::counted(None, rule)
+    }
+
+    /// The same, with calls that are counted against limits.
+    pub(super) fn counted(
+        limits: Option<quota::Settings>,
+        rule: impl FnMut(&Seen) -> Play + Send + 'static,
+    ) -> Self {
         let script = Arc::new(Script {
             rule: Arc::new(Mutex::new(Box::new(rule))),
             seen: Arc::default(),
         });
+        let transport = Arc::clone(&script) as Arc<dyn Transport>;
+        Self::with(script, transport, limits)
+    }
+
+    /// The same over another transport; what the script has seen stays empty.
+    pub(super) fn over(transport: Arc<dyn Transport>) -> Self {
+        let script = Arc::new(Script {
+            rule: Arc::new(Mutex::new(Box::new(|_| Play::NotConnected))),
+            seen: Arc::default(),
+        });
+        Self::with(script, transport, None)
+    }
+
+    fn with(
+        script: Arc<Script>,
+        transport: Arc<dyn Transport>,
+        limits: Option<quota::Settings>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::at(1_700_000_000));
         let hosts = Arc::new(Hosts::parse(["a.example", "b.example"]).unwrap());
         let shared_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
-        let transport = Arc::clone(&script) as Arc<dyn Transport>;
         let platform = Arc::new(Platform::new(transport, hosts, shared_clock()));
         let account = AppId::parse(ACCOUNT).unwrap();
         let counters = Arc::new(Counters::default());
@@ -178,10 +206,20 @@ impl Stage {
             clock: shared_clock(),
             counters: Arc::clone(&counters),
         }));
+        let quotas = limits.map(|settings| {
+            Arc::new(Quotas::new(QuotaParts {
+                store: MemoryCounters::new(shared_clock()),
+                clock: shared_clock(),
+                counters: Arc::clone(&counters),
+                settings,
+            }))
+        });
         let api = Arc::new(Api::new(ApiParts {
             platform,
             sources: vec![Arc::clone(&keeper) as Arc<dyn TokenSource>],
+            tickets: None,
             clock: clock.clone(),
+            quotas,
             settings: Settings::default(),
         }));
         Self {

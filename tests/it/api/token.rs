@@ -115,7 +115,7 @@ async fn a_token_that_is_soon_to_end_is_served_while_it_is_renewed_once() {
 async fn an_old_token_is_served_to_its_end_while_renewals_fail() {
     let stage = Stage::new(minting(7200));
     stage.token().await;
-    stage.play(|_| Play::code(40243));
+    stage.play(|_| Play::code(40125));
     for _ in 0..8 {
         stage.advance_seconds(if stage.clock.monotonic().is_zero() {
             6_945
@@ -129,7 +129,7 @@ async fn an_old_token_is_served_to_its_end_while_renewals_fail() {
     assert_eq!(stage.token_requests(), 4);
     stage.advance_seconds(60);
     let error = stage.keeper.token().await.unwrap_err();
-    assert_eq!(error.code(), Some(ErrorCode(40243)));
+    assert_eq!(error.code(), Some(ErrorCode(40125)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,21 +173,31 @@ async fn an_answer_that_holds_no_usable_token_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_secret_is_no_storm() {
-    for code in [40001, 40125, 40164, 40243, 40013, 89503] {
+    for (code, pauses) in [
+        (40001, [60, 120, 240]),
+        (40125, [60, 120, 240]),
+        (40013, [60, 120, 240]),
+        // What the code itself says.
+        (40164, [300, 600, 600]),
+        (40243, [600, 600, 600]),
+        (89503, [60, 120, 300]),
+        (89507, [3_600, 3_600, 3_600]),
+        (89506, [86_400, 86_400, 86_400]),
+    ] {
         let stage = Stage::new(move |_| Play::code(code));
         let herd = join_all((0..500).map(|_| stage.keeper.token())).await;
         assert!(herd.iter().all(Result::is_err));
-        for (seconds_later, requests) in
-            [(0, 1), (59, 1), (1, 2), (119, 2), (1, 3), (239, 3), (1, 4)]
-        {
-            stage.advance_seconds(seconds_later);
-            let error = stage.keeper.token().await.unwrap_err();
-            assert_eq!(error.code(), Some(ErrorCode(code)), "{error}");
-            assert_eq!(
-                stage.token_requests(),
-                requests,
-                "{code} after {seconds_later} s more"
-            );
+        for (asked, pause) in (1..).zip(pauses) {
+            for (seconds_later, requests) in [(0, asked), (pause - 1, asked), (1, asked + 1)] {
+                stage.advance_seconds(seconds_later);
+                let error = stage.keeper.token().await.unwrap_err();
+                assert_eq!(error.code(), Some(ErrorCode(code)), "{error}");
+                assert_eq!(
+                    stage.token_requests(),
+                    requests,
+                    "{code} after {seconds_later} s of {pause} s"
+                );
+            }
         }
     }
 }

@@ -52,10 +52,6 @@ async fn serve(house: &House, shop: &Shop, users: usize) -> Duration {
         .saturating_sub(began)
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the ratio is part of the test's report"
-)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_users_are_served_beside_bad_handlers_and_one_users_long_queue() {
     const USERS: usize = 1_000;
