@@ -30,6 +30,7 @@ use crate::transport::SetupError;
 
 mod admin_key;
 mod aside;
+mod direct;
 mod limits;
 pub mod logging;
 mod outward;
@@ -37,6 +38,7 @@ mod signals;
 mod token_server;
 
 pub(crate) use admin_key::find as find_admin_key;
+pub(crate) use direct::Direct;
 use outward::Outward;
 pub(crate) use signals::Signals;
 pub use token_server::TokenServer;

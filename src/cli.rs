@@ -14,22 +14,30 @@ use crate::simulator::pusher::Identity;
 
 mod access_token;
 mod admin;
+mod api;
 mod component;
 mod config_check;
 mod dead;
 mod decode;
 mod dev;
+mod door;
 mod healthcheck;
 mod inbox;
+mod media;
+mod menu;
 mod operate;
 mod output;
+mod qr;
 mod quota;
 mod record;
 mod replay;
+mod send;
 mod serve;
 pub mod simulate;
 mod store;
+mod tag;
 mod timeline;
+mod user;
 
 pub use output::Failure;
 
@@ -69,6 +77,24 @@ enum Command {
     /// Look at the access tokens (access_token, with which WeChat's API is called) of the running server
     #[command(subcommand)]
     AccessToken(access_token::AccessTokenCommand),
+    /// Send a message: a customer message (客服消息), a template message or a subscribe notice; or a file of them
+    Send(send::SendArgs),
+    /// Keep the account's custom menu (自定义菜单) as a file
+    #[command(subcommand)]
+    Menu(menu::MenuCommand),
+    /// Upload and download files that messages carry (素材)
+    #[command(subcommand)]
+    Media(media::MediaCommand),
+    /// Make a QR code that tells from which of them a user came (带参数的二维码)
+    Qr(qr::QrArgs),
+    /// Look at the account's followers (关注者)
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Keep the account's tags (标签)
+    #[command(subcommand)]
+    Tag(tag::TagCommand),
+    /// Make one call of WeChat's API and print its answer
+    Api(api::ApiArgs),
     /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
     #[command(subcommand)]
     Quota(quota::QuotaCommand),
@@ -110,6 +136,13 @@ where
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
+        Command::Send(args) => send::run(&args, config),
+        Command::Menu(command) => menu::run(&command, config),
+        Command::Media(command) => media::run(&command, config),
+        Command::Qr(args) => qr::run(&args, config),
+        Command::User(command) => user::run(&command, config),
+        Command::Tag(command) => tag::run(&command, config),
+        Command::Api(args) => api::run(&args, config),
         Command::Quota(command) => quota::run(&command, config),
         Command::Store(command) => store::run(&command, config),
         Command::Config(command) => config_check::run(&command, config, routes),

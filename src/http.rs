@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub mod admin;
+mod api;
 pub mod client;
 mod component;
 mod door;
+mod file;
 pub mod freshness;
 mod jssdk;
 pub(crate) mod operate;

@@ -40,6 +40,7 @@ pub mod config;
 pub mod dispatch;
 pub mod http;
 pub mod id;
+pub mod menu;
 pub mod metric;
 pub mod platform;
 pub mod protocol;

@@ -73,7 +73,13 @@ impl ApiHandle {
             .await
     }
 
-    async fn run<T: Send + 'static>(
+    /// The client and the account, for a call that has no request type.
+    pub(crate) fn parts(&self) -> (Api, AppId) {
+        (self.api.clone(), self.account.clone())
+    }
+
+    /// Runs a call where connections are kept. Dropping the future ends it.
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         call: impl Future<Output = Result<T, CallError>> + Send + 'static,
     ) -> Result<T, CallError> {

@@ -119,6 +119,22 @@ impl Upload {
         self.length
     }
 
+    /// The same file under another name.
+    pub(crate) fn renamed(&self, file_name: impl Into<Arc<str>>) -> Self {
+        let file_name = file_name.into();
+        Self {
+            content_type: content_type(&file_name),
+            file_name,
+            length: self.length,
+            open: Arc::clone(&self.open),
+        }
+    }
+
+    /// The bytes, from the first one on.
+    pub(crate) fn chunks(&self) -> BoxStream<'static, io::Result<Bytes>> {
+        (self.open)()
+    }
+
     /// The extension of its name, in lower case.
     fn extension(&self) -> String {
         match self.file_name.rsplit_once('.') {

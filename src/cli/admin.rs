@@ -82,7 +82,7 @@ pub(super) fn good(config: &Config, question: (&str, &str), body: &str) -> Resul
 }
 
 /// A listener on every address is asked on loopback.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         SocketAddr::from(([127, 0, 0, 1], address.port()))
     } else {

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
 
 use super::client::{Caller, Client, Keyring};
+use super::file::UPLOADS_AT_ONCE;
 use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
@@ -58,6 +61,7 @@ pub struct Admin {
     parts: AdminParts,
     keys: Keyring,
     stopping: AtomicBool,
+    uploads: Semaphore,
 }
 
 impl Admin {
@@ -67,6 +71,7 @@ impl Admin {
             keys: Keyring::new(&parts.key, parts.clients.clone()),
             parts,
             stopping: AtomicBool::new(false),
+            uploads: Semaphore::new(UPLOADS_AT_ONCE),
         }
     }
 
@@ -82,8 +87,29 @@ impl Admin {
         }
     }
 
+    /// Whose turn it is to upload a file.
+    pub(super) const fn uploads(&self) -> &Semaphore {
+        &self.uploads
+    }
+
     pub(super) fn parts(&self) -> &AdminParts {
         &self.parts
+    }
+
+    /// Whether whoever asks has the admin key.
+    pub(super) fn is_admin(&self, request: &HttpRequest) -> bool {
+        matches!(self.caller(request), Some(Caller::Admin))
+    }
+
+    /// Reads one request and answers it.
+    pub(super) async fn receive(&self, request: &HttpRequest, payload: Payload) -> HttpResponse {
+        if let Some(account) = self.upload_to(request) {
+            return self.upload(account, request, payload).await;
+        }
+        match self.body(request, payload).await {
+            Ok(body) => self.answer(request, &body).await,
+            Err(refused) => refused,
+        }
     }
 
     /// Answers one request.
@@ -122,6 +148,11 @@ impl Admin {
             _ if !matches!(caller, Caller::Admin) => refused("this needs the admin key"),
             (_, ["quota", rest @ ..]) => self.quota(request.method().as_str(), rest, body).await,
             (true, ["counters"]) => HttpResponse::Ok().json(self.counted()),
+            (true, ["media", account]) => self.media(account, request).await,
+            (true, ["qr", account]) => self.qr(account, request).await,
+            (false, ["api", account]) if request.method() == Method::POST => {
+                self.call(account, body).await
+            }
             (false, ["inbox", rest @ ..]) if request.method() == Method::POST => {
                 self.operate(rest, request.query_string(), body).await
             }

@@ -14,7 +14,6 @@ use actix_web::{App, HttpRequest, HttpServer, rt, web};
 
 use super::Settings;
 use super::admin::Admin;
-use super::token::MAX_REPORT_BYTES;
 use super::webhook::Webhook;
 use crate::store::Desk;
 
@@ -257,13 +256,11 @@ fn serve_admin(listener: TcpListener, admin: Arc<Admin>) -> Result<Served, Liste
     start("wxhook-admin", move || {
         HttpServer::new(move || {
             let admin = Arc::clone(&admin);
-            let answer = move |request: HttpRequest, body: web::Bytes| {
+            let answer = move |request: HttpRequest, payload: web::Payload| {
                 let admin = Arc::clone(&admin);
-                async move { admin.answer(&request, &body).await }
+                async move { admin.receive(&request, payload).await }
             };
-            App::new()
-                .app_data(web::PayloadConfig::new(MAX_REPORT_BYTES))
-                .default_service(web::to(answer))
+            App::new().default_service(web::to(answer))
         })
         .workers(1)
         .shutdown_timeout(1)

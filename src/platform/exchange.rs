@@ -292,7 +292,8 @@ impl Call {
     }
 }
 
-fn push_parameter(url: &mut String, name: &str, value: &str) {
+/// Adds a parameter to a URL.
+pub(crate) fn push_parameter(url: &mut String, name: &str, value: &str) {
     url.push(if url.contains('?') { '&' } else { '?' });
     push_encoded(url, name);
     url.push('=');

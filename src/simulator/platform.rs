@@ -7,13 +7,38 @@
 
 mod access;
 mod answer;
+mod blacklist;
+mod calendar;
 mod check;
+mod draft;
+mod endpoint;
+mod existing;
 mod fault;
+mod inspection;
+mod job;
+mod library;
+mod mass;
+mod media;
+mod menu;
+mod multipart;
+mod network;
+mod picture;
+mod publish;
+mod qr;
+mod quota;
 mod record;
+mod rid;
 mod send;
+mod shorten;
+mod state;
+mod tags;
+mod template;
 mod ticket;
 mod token;
+mod typing;
+mod users;
 mod window;
+mod words;
 
 use core::net::IpAddr;
 use core::net::Ipv4Addr;
@@ -33,26 +58,88 @@ pub use access::FREEZE_DELAY_SECONDS;
 pub use access::Network;
 pub use access::NetworkError;
 pub use answer::Answer;
+pub use answer::File;
 pub use answer::Shape;
 pub use answer::WireFault;
+pub use blacklist::BLACKLISTED_PER_PAGE;
+pub use blacklist::USERS_PER_BLACKLISTING;
+pub use draft::MAX_ARTICLES;
+pub use draft::MAX_AUTHOR;
+pub use draft::MAX_CONTENT;
+pub use draft::MAX_DIGEST;
+pub use draft::MAX_PICTURES;
+pub use draft::MAX_TITLE;
+pub use endpoint::endpoints;
+pub use existing::References;
 pub use fault::Fault;
 pub use fault::FaultError;
 pub use fault::FaultRule;
 pub use fault::MAX_FAULT_RULES;
 pub use fault::When;
+pub use inspection::Arrangement;
+pub use inspection::InspectionError;
+pub use inspection::Shelf;
+pub use job::Event;
+pub use job::JobKind;
+pub use job::JobTimes;
+pub use library::LibraryLimits;
+pub use mass::CLIENT_MESSAGE_ID_BYTES;
+pub use mass::CLIENT_MESSAGE_ID_SECONDS;
+pub use mass::MASS_PER_USER_AND_MONTH;
+pub use mass::MASS_RECIPIENTS;
+pub use media::MAX_ARTICLE_IMAGE_BYTES;
+pub use media::MEDIA_SECONDS;
+pub use media::MediaKind;
+pub use menu::MAX_KEY_BYTES;
+pub use menu::MAX_NAME_BYTES;
+pub use menu::MAX_SUB_BUTTONS;
+pub use menu::MAX_SUB_NAME_BYTES;
+pub use menu::MAX_TOP_BUTTONS;
+pub use menu::MAX_URL_BYTES;
+pub use qr::DEFAULT_QR_SECONDS;
+pub use qr::MAX_PERMANENT_CODES;
+pub use qr::MAX_PERMANENT_SCENE;
+pub use qr::MAX_QR_SECONDS;
+pub use qr::MAX_SCENE_CHARACTERS;
+pub use quota::AccountKind;
+pub use quota::CLEARS_PER_MONTH;
+pub use quota::PATH_CLEARS_PER_MONTH;
+pub use quota::QuotaOrder;
+pub use quota::QuotaRow;
+pub use quota::Quotas;
 pub use record::CallRecord;
 pub use record::Delivery;
+pub use record::RECORDED_BODY_BYTES;
+pub use record::Way;
+pub use rid::RID_SECONDS;
 pub use send::Escapes;
 pub use send::MAX_TEXT_BYTES;
+pub use shorten::MAX_LONG_DATA_BYTES;
+pub use shorten::MAX_SHORT_KEY_SECONDS;
+pub use tags::MAX_TAG_NAME;
+pub use tags::MAX_TAGS;
+pub use tags::MAX_TAGS_PER_USER;
+pub use tags::USERS_PER_TAGGING;
+pub use template::CLIENT_MSG_ID_SECONDS;
+pub use template::MAX_NOTICE_TITLE;
+pub use template::MAX_TEMPLATES;
 pub use token::TokenClass;
 pub use token::TokenRecord;
+pub use typing::TYPING_AFTER_MESSAGE_SECONDS;
+pub use typing::TYPING_SECONDS;
+pub use users::FOLLOWERS_PER_PAGE;
+pub use users::REMARK_BYTES;
+pub use users::USERS_PER_BATCH;
 pub use window::Scene;
 pub use window::Windows;
 
 use access::Access;
 use answer::Refusal;
+use endpoint::Endpoint;
 use fault::Faults;
 use record::Ring;
+use rid::Rids;
+use state::State;
 use token::Tokens;
 use window::Grants;
 
@@ -100,6 +187,29 @@ pub struct Settings {
     pub escapes: Escapes,
     /// Deliveries, calls and tokens kept for inspection, of each the latest so many.
     pub records: usize,
+    /// How calls are counted.
+    pub quotas: Quotas,
+    /// Whether media and articles that a call names must exist.
+    pub references: References,
+    /// How much permanent material an account may have.
+    pub library: LibraryLimits,
+    /// How long jobs take.
+    pub jobs: JobTimes,
+    /// Whether errors of downloads come as `text/plain`, in which they were seen, too.
+    pub media_errors_as_text: bool,
+    /// Whether a server URL stands in the console; `callback/check` has nothing to check otherwise.
+    pub has_server_url: bool,
+}
+
+impl Users {
+    /// So many followers with made-up OpenIDs, always the same: for lists of many pages.
+    pub fn made_up(count: usize) -> Self {
+        let open_id = |number: usize| {
+            let mut random = Random::new(number as u64);
+            OpenId::new(format!("o{}", random.letters(27)))
+        };
+        Self::Known((0..count).map(open_id).collect())
+    }
 }
 
 impl Settings {
@@ -130,6 +240,12 @@ impl Default for Settings {
             https_only: false,
             escapes: Escapes::Refused,
             records: DEFAULT_RECORDS,
+            quotas: Quotas::default(),
+            references: References::default(),
+            library: LibraryLimits::default(),
+            jobs: JobTimes::default(),
+            media_errors_as_text: false,
+            has_server_url: true,
         }
     }
 }
@@ -146,9 +262,6 @@ pub const TOKEN_OVERLAP_SECONDS: u32 = 300;
 /// Deliveries, calls and tokens kept for inspection.
 pub const DEFAULT_RECORDS: usize = 100_000;
 
-/// What `get_api_domain_ip` answers: addresses and segments, as the official text says of it.
-const DOMAIN_ADDRESSES: &str = r#"{"ip_list":["203.0.113.7","198.51.100.0/24"]}"#;
-
 /// One HTTP request, as far as the platform looks at it. `Debug` hides query and body, in which
 /// secrets travel.
 #[derive(Clone, Default)]
@@ -163,6 +276,8 @@ pub struct Call {
     pub from: Option<IpAddr>,
     /// The query as it was sent, without the question mark.
     pub query: String,
+    /// The `Content-Type` header.
+    pub content_type: String,
     /// Whether a `Content-Length` was sent; the platform answers 412 to a POST without.
     pub has_content_length: bool,
     /// The body.
@@ -222,44 +337,14 @@ pub struct Platform {
     random: Random,
     tokens: Tokens,
     access: Vec<Access>,
+    states: Vec<State>,
+    rids: Rids,
     grants: Grants,
     faults: Faults,
     tickets: ticket::Tickets,
     deliveries: Ring<Delivery>,
+    events: Ring<Event>,
     calls: Ring<CallRecord>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Endpoint {
-    Token,
-    StableToken,
-    CustomSend,
-    DomainAddresses,
-    Ticket,
-}
-
-impl Endpoint {
-    fn at(path: &str) -> Option<Self> {
-        match path {
-            "/cgi-bin/token" => Some(Self::Token),
-            "/cgi-bin/stable_token" => Some(Self::StableToken),
-            "/cgi-bin/message/custom/send" => Some(Self::CustomSend),
-            "/cgi-bin/get_api_domain_ip" => Some(Self::DomainAddresses),
-            "/cgi-bin/ticket/getticket" => Some(Self::Ticket),
-            _ => None,
-        }
-    }
-
-    /// The official page of the plain endpoint says GET; the two others are POST only.
-    fn check_method(self, method: &str) -> Result<(), Refusal> {
-        match (self, method) {
-            (Self::DomainAddresses, _)
-            | (Self::Token | Self::Ticket, "GET")
-            | (Self::StableToken | Self::CustomSend, "POST") => Ok(()),
-            (Self::Token | Self::Ticket, _) => Err(Refusal::code(43001)),
-            (Self::StableToken | Self::CustomSend, _) => Err(Refusal::code(43002)),
-        }
-    }
 }
 
 impl Platform {
@@ -274,10 +359,17 @@ impl Platform {
                 .iter()
                 .map(|account| Access::new(account.secret_frozen))
                 .collect(),
+            states: settings
+                .accounts
+                .iter()
+                .map(|account| State::new(&settings, &account.users))
+                .collect(),
+            rids: Rids::default(),
             grants: Grants::new(settings.windows),
             faults: Faults::default(),
             tickets: ticket::Tickets::default(),
             deliveries: Ring::new(records),
+            events: Ring::new(records),
             calls: Ring::new(records),
             settings,
         }
@@ -285,6 +377,7 @@ impl Platform {
 
     /// Answers one call.
     pub fn handle(&mut self, now: Timestamp, call: &Call) -> Answer {
+        self.settle(now);
         let recipient = self
             .faults
             .look_at_users()
@@ -347,60 +440,8 @@ impl Platform {
         }
     }
 
-    fn execute(
-        &mut self,
-        now: Timestamp,
-        endpoint: Endpoint,
-        call: &Call,
-    ) -> Result<Answer, Refusal> {
-        endpoint.check_method(&call.method)?;
-        match endpoint {
-            Endpoint::Token => self.plain_token(now, call),
-            Endpoint::StableToken => self.stable_token(now, call),
-            Endpoint::CustomSend => self.custom_send(now, call),
-            Endpoint::DomainAddresses => {
-                let claimed = call.parameter("access_token").ok_or(Refusal::code(41001))?;
-                self.tokens.check(now, &claimed, &mut self.random)?;
-                Ok(Answer::json(DOMAIN_ADDRESSES.to_owned()))
-            }
-            Endpoint::Ticket => self.js_ticket(now, call),
-        }
-    }
-
     fn refused(&mut self, now: Timestamp, refusal: Refusal) -> Answer {
         Answer::refusal(&refusal, now, &mut self.random)
-    }
-
-    fn custom_send(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
-        let claimed = call.parameter("access_token").ok_or(Refusal::code(41001))?;
-        let token = self.tokens.check(now, &claimed, &mut self.random)?;
-        let message = send::validate(&call.body, self.settings.escapes)?;
-        let open_id = OpenId::new(message.open_id.as_str());
-        let account = self
-            .settings
-            .accounts
-            .get(token.account)
-            .ok_or(Refusal::code(40013))?;
-        if let Users::Known(known) = &account.users
-            && !known.contains(&open_id)
-        {
-            return Err(Refusal::code(40003));
-        }
-        self.grants.consume(now, &open_id)?;
-        let app_id = account.app_id.as_str().to_owned();
-        self.deliveries.push(|number| Delivery {
-            number,
-            at_milliseconds: now.milliseconds(),
-            app_id,
-            open_id: message.open_id,
-            message_type: message.message_type,
-            content: message.content,
-            kf_account: message.kf_account,
-            is_ai: message.is_ai,
-            body: message.body,
-            token: token.number,
-        });
-        Ok(Answer::ok())
     }
 
     fn record(&mut self, now: Timestamp, call: &Call, answer: &Answer) {
@@ -411,8 +452,8 @@ impl Platform {
         let (host, from) = (call.host.clone(), call.address());
         let query = token::query_without_secret(&call.query);
         let body = match Endpoint::at(&call.path) {
-            Some(Endpoint::StableToken) => token::without_secret(&call.body),
-            _ => call.body.clone(),
+            Some(endpoint) if endpoint.has_secret => token::without_secret(&call.body),
+            _ => record::beginning_of(&call.body),
         };
         self.calls.push(|number| CallRecord {
             number,
@@ -424,15 +465,28 @@ impl Platform {
             query,
             token,
             body,
+            body_bytes: call.body.len(),
             status: answer.status,
             code: answer.code,
             fault: answer.fault,
         });
+        if answer.code.is_some_and(|code| code != 0)
+            && let Some(record) = self.calls.get(self.calls.count())
+        {
+            let account = token.and_then(|number| self.tokens.account_of(number));
+            self.rids.note(record, account, answer);
+        }
     }
 
     /// A user did something that opens or closes a sending window.
     pub fn user_acted(&mut self, now: Timestamp, open_id: &OpenId, scene: Scene) {
         self.grants.acted(now, open_id, scene);
+        for state in &mut self.states {
+            state.followers.acted(now, open_id.as_str(), scene);
+            if scene == Scene::Message {
+                state.talks.exchanged(now, open_id.as_str());
+            }
+        }
     }
 
     /// An administrator of the account acts. False when the account is not known.

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::id::AppId;
 use crate::secret::AesKey;
 use crate::secret::PushToken;
+use crate::simulator::platform::Event;
 use crate::simulator::random::Random;
 use crate::simulator::seal;
 
@@ -237,6 +238,17 @@ impl Pusher {
             repeats: self.repeats,
             connection: None,
         }
+    }
+
+    /// The account that pushes.
+    pub fn app_id(&self) -> &AppId {
+        &self.identity.app_id
+    }
+
+    /// Pushes what the platform says by itself, and again while that fails.
+    pub async fn tell(&mut self, event: &Event) -> PushReport {
+        let push = Push::of_event(event, &self.identity.original_id);
+        self.push(&push).await
     }
 
     /// A push of this account, made up now: a fresh MsgId and the present second.

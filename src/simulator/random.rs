@@ -27,6 +27,14 @@ impl Random {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    /// So many letters, digits, `-` and `_`, as ids and tickets have.
+    pub(crate) fn letters(&mut self, count: usize) -> String {
+        const ALPHABET: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut letter = || char::from(ALPHABET[self.below(64) as usize]);
+        (0..count).map(|_| letter()).collect()
+    }
+
     /// Sixteen lower-case hex digits, the form in which WeChat writes the random start of an envelope.
     pub(crate) fn hex_digits(&mut self) -> [u8; 16] {
         let bits = self.next();

@@ -14,8 +14,13 @@
 //! | `POST /simulator/admin` | `{"app_id":"…","act":{"whitelist":["203.0.113.0/24"]}}`: an administrator acts |
 //! | `GET /simulator/prompts?app_id=X` | lists the addresses that wait for an administrator |
 //! | `POST /simulator/acted` | `{"openid":"…","scene":"message"}`: a user opens a window |
-//! | `POST /simulator/clock` | `{"advance_milliseconds":N}`: time passes for the platform alone |
+//! | `GET /simulator/state?of=SHELF&app_id=X` | shows users, tags, menus, media, library, codes, quota of an account |
+//! | `GET /simulator/events?after=N&limit=M` | lists what the platform says by itself, one JSON object a line |
+//! | `GET /simulator/pushes` | lists what became of those on their way to the server |
+//! | `POST /simulator/arrange` | `{"arrange":{"console_menu":…}}`: see [`Arrangement`] |
+//! | `POST /simulator/clock` | `{"advance_milliseconds":N}`: time passes for the platform alone; `GET` tells it |
 
+mod courier;
 mod inspect;
 
 use std::any::Any;
@@ -41,26 +46,34 @@ use actix_web::body::SizedStream;
 use actix_web::dev::Extensions;
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::http::header::CONTENT_ENCODING;
 use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::header::DATE;
+use actix_web::http::header::HeaderName;
 use actix_web::rt;
 use actix_web::web;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::simulator::platform::Answer;
+#[cfg(doc)]
+use crate::simulator::platform::Arrangement;
 use crate::simulator::platform::Call;
 #[cfg(doc)]
 use crate::simulator::platform::FaultRule;
 use crate::simulator::platform::Platform;
 use crate::simulator::platform::WireFault;
+use crate::simulator::pusher::Pusher;
 
-/// Bytes of the largest body that is read; what is larger is answered 413.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Bytes of the largest body that is read; what is larger is answered 413. Files that are too large for
+/// the platform are read, so that they get the platform's own answer.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long the first half of a half answer may take to leave before the connection is reset.
 const HALF_ANSWER_PAUSE: Duration = Duration::from_millis(20);
@@ -87,16 +100,41 @@ impl Skin {
         platform: Arc<Mutex<Platform>>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
+        Self::start_with(listener, platform, clock, None)
+    }
+
+    /// The same, and pushes what the platform says by itself — how jobs end, who scanned a code — to the
+    /// server that the pusher knows.
+    ///
+    /// # Errors
+    /// What the operating system says to the listener or the thread.
+    pub fn start_pushing(
+        listener: TcpListener,
+        platform: Arc<Mutex<Platform>>,
+        clock: Arc<dyn Clock>,
+        pusher: Pusher,
+    ) -> io::Result<Self> {
+        Self::start_with(listener, platform, clock, Some(pusher))
+    }
+
+    fn start_with(
+        listener: TcpListener,
+        platform: Arc<Mutex<Platform>>,
+        clock: Arc<dyn Clock>,
+        pusher: Option<Pusher>,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let shared = web::Data::new(Shared {
             platform,
             clock,
             ahead_milliseconds: AtomicU64::new(0),
+            carried: Mutex::default(),
+            changed: Notify::new(),
         });
         let (started, has_started) = mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("simulator".to_owned())
-            .spawn(move || serve(listener, shared, &started))?;
+            .spawn(move || serve(listener, shared, pusher, &started))?;
         let handle = has_started
             .recv()
             .map_err(|_| io::Error::other("the simulator's thread ended before it served"))??;
@@ -131,9 +169,11 @@ fn url_of(address: SocketAddr) -> String {
 fn serve(
     listener: TcpListener,
     shared: web::Data<Shared>,
+    pusher: Option<Pusher>,
     started: &mpsc::SyncSender<io::Result<ServerHandle>>,
 ) -> io::Result<()> {
     rt::System::new().block_on(async move {
+        let carried_by = shared.clone();
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(shared.clone())
@@ -149,7 +189,13 @@ fn serve(
                 let running = server.run();
                 // Whoever started us waits for this; if it is gone, nobody needs us.
                 let _ = started.send(Ok(running.handle()));
-                running.await
+                match pusher {
+                    None => running.await,
+                    Some(pusher) => tokio::select! {
+                        ended = running => ended,
+                        () = courier::carry(&carried_by, pusher) => Ok(()),
+                    },
+                }
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -164,6 +210,8 @@ struct Shared {
     platform: Arc<Mutex<Platform>>,
     clock: Arc<dyn Clock>,
     ahead_milliseconds: AtomicU64,
+    carried: Mutex<courier::Log>,
+    changed: Notify,
 }
 
 impl Shared {
@@ -179,6 +227,21 @@ impl Shared {
     fn advance(&self, milliseconds: u64) {
         self.ahead_milliseconds
             .fetch_add(milliseconds, Ordering::Relaxed);
+        self.has_changed();
+    }
+
+    fn carried(&self) -> MutexGuard<'_, courier::Log> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something happened that may have begun or ended a job.
+    fn has_changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Ready when something happens from now on, or happened since it was last waited for.
+    fn changed(&self) -> impl Future<Output = ()> {
+        self.changed.notified()
     }
 }
 
@@ -210,28 +273,42 @@ async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) ->
         host: request.connection_info().host().to_owned(),
         from: request.peer_addr().map(|address| address.ip()),
         query: request.query_string().to_owned(),
+        content_type: header(&request, &CONTENT_TYPE),
         has_content_length: request.headers().contains_key(CONTENT_LENGTH),
         // A copy: the platform keeps bodies, and this one sits in a read buffer of many kilobytes.
         body: Bytes::copy_from_slice(&body),
     };
     let now = shared.now();
     let answer = shared.platform().handle(now, &call);
+    shared.has_changed();
     deliver(&request, answer, now).await
+}
+
+fn header(request: &HttpRequest, name: &HeaderName) -> String {
+    let value = request.headers().get(name);
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 async fn deliver(request: &HttpRequest, answer: Answer, now: Timestamp) -> HttpResponse {
     match answer.fault {
-        None => response(&answer).body(answer.body),
+        None => response(&answer).body(bytes_of(answer)),
         Some(WireFault::Delay { milliseconds }) => {
             rt::time::sleep(Duration::from_millis(milliseconds)).await;
-            response(&answer).body(answer.body)
+            response(&answer).body(bytes_of(answer))
         }
         Some(WireFault::Reset { after_milliseconds }) => {
             rt::time::sleep(Duration::from_millis(after_milliseconds)).await;
             broken_after(request, &answer, 0)
         }
-        Some(WireFault::Half) => broken_after(request, &answer, answer.body.len() / 2),
-        Some(WireFault::WrongLength) => broken_after(request, &answer, answer.body.len()),
+        Some(WireFault::Half) => {
+            let half = bytes_of(answer.clone()).len() / 2;
+            broken_after(request, &answer, half)
+        }
+        Some(WireFault::WrongLength) => {
+            let whole = bytes_of(answer.clone()).len();
+            broken_after(request, &answer, whole)
+        }
         Some(WireFault::Gzip) => response(&answer)
             .insert_header((CONTENT_ENCODING, "gzip"))
             .body(answer.gzipped()),
@@ -245,7 +322,7 @@ async fn deliver(request: &HttpRequest, answer: Answer, now: Timestamp) -> HttpR
                     builder.insert_header((DATE, date));
                 }
             }
-            builder.body(answer.body)
+            builder.body(bytes_of(answer))
         }
     }
 }
@@ -254,7 +331,20 @@ fn response(answer: &Answer) -> actix_web::HttpResponseBuilder {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut builder = HttpResponse::build(status);
     builder.content_type(answer.content_type);
+    if let Some(name) = answer.file.as_ref().and_then(|file| file.name.as_deref()) {
+        builder.insert_header((
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ));
+    }
     builder
+}
+
+fn bytes_of(answer: Answer) -> Bytes {
+    match answer.file {
+        Some(file) => file.content,
+        None => answer.body.into(),
+    }
 }
 
 /// Sends so many bytes of the body and breaks the connection; with none of them, the head does not
@@ -265,7 +355,8 @@ fn broken_after(request: &HttpRequest, answer: &Answer, bytes: usize) -> HttpRes
     {
         tracing::warn!(error = %error, "The connection will be closed instead of reset.");
     }
-    let part = Bytes::copy_from_slice(&answer.body.as_bytes()[..bytes]);
+    let whole = bytes_of(answer.clone());
+    let part = whole.slice(..bytes);
     let parts = stream::iter((bytes > 0).then_some(Ok::<_, io::Error>(part)));
     let end = stream::once(async move {
         if bytes > 0 {
@@ -277,6 +368,6 @@ fn broken_after(request: &HttpRequest, answer: &Answer, bytes: usize) -> HttpRes
         Some(WireFault::WrongLength) => WRONG_LENGTH_EXCESS,
         _ => 0,
     };
-    let length = answer.body.len() as u64 + excess;
+    let length = whole.len() as u64 + excess;
     response(answer).body(SizedStream::new(length, parts.chain(end).boxed_local()))
 }

@@ -21,7 +21,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use self::batch::Memory;
 use self::code::Code;
 use self::command::{Answer, Change, Command};
-use self::lock::DirectoryLock;
 use self::paths::Paths;
 use self::reader::Reader;
 use self::recent::Recent;
@@ -60,6 +59,7 @@ mod tests;
 
 pub use counters::EmbeddedCounters;
 pub use error::OpenError;
+pub use lock::DirectoryLock;
 pub use settings::{
     DEAD_CAP, DEAD_RETENTION, DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings,
 };

@@ -17,14 +17,19 @@ mod floors;
 mod handover;
 mod hostile;
 mod main_job;
+mod media;
+mod menu;
 mod messages;
 mod odd_answers;
+mod people;
 #[cfg(feature = "redis")]
 mod publish;
 mod quota;
 mod secrecy;
+mod send;
 #[cfg(feature = "redis")]
 mod servers;
+mod shell;
 mod simulator;
 mod store_check;
 mod support;

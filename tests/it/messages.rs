@@ -332,10 +332,10 @@ fn call(path: &str, token: &str, body: Bytes) -> Call {
         method: "POST".to_owned(),
         path: path.to_owned(),
         host: "api.weixin.qq.com".to_owned(),
-        from: None,
         query: format!("access_token={token}"),
         has_content_length: true,
         body,
+        ..Call::default()
     }
 }
 

@@ -134,12 +134,11 @@ impl Service {
         let body = json!({"grant_type": "client_credential", "appid": APP_ID, "secret": SECRET, "force_refresh": true});
         let call = wxhook::simulator::platform::Call {
             host: "api.weixin.qq.com".to_owned(),
-            from: None,
             method: "POST".to_owned(),
             path: STABLE.to_owned(),
-            query: String::new(),
             has_content_length: true,
             body: body.to_string().into(),
+            ..Default::default()
         };
         let now = wxhook::clock::SystemClock::start().now();
         assert_eq!(platform.handle(now, &call).status, 200);

@@ -1,9 +1,11 @@
 //! What the platform answers: its JSON, its request ids, its HTML pages.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::words;
 use crate::clock::Timestamp;
 use crate::simulator::random::Random;
 
@@ -14,12 +16,23 @@ pub struct Answer {
     pub status: u16,
     /// The content type.
     pub content_type: &'static str,
-    /// The body.
+    /// The body, unless it is a file.
     pub body: String,
+    /// What is downloaded in place of the body.
+    pub file: Option<File>,
     /// The `errcode` in the body, when there is one.
     pub code: Option<i64>,
     /// What the network does to it.
     pub fault: Option<WireFault>,
+}
+
+/// A file on its way to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// The name under which it is offered, in `Content-Disposition`; none for a picture that is shown.
+    pub name: Option<String>,
+    /// Its bytes.
+    pub content: Bytes,
 }
 
 /// What the network does to an answer.
@@ -74,6 +87,8 @@ pub enum Shape {
 /// The content type as the platform writes it, odd parameter included.
 const JSON: &str = "application/json; encoding=utf-8";
 const HTML: &str = "text/html";
+/// In which errors of downloads were seen, too.
+const TEXT: &str = "text/plain";
 /// Bytes before a huge answer: more than any caller should read.
 const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -83,8 +98,43 @@ impl Answer {
             status: 200,
             content_type: JSON,
             body,
+            file: None,
             code: None,
             fault: None,
+        }
+    }
+
+    /// Success, and what else is told.
+    pub(super) fn done(mut members: Value) -> Self {
+        members["errcode"] = 0.into();
+        members["errmsg"] = "ok".into();
+        Self {
+            code: Some(0),
+            ..Self::json(members.to_string())
+        }
+    }
+
+    pub(super) fn file(content_type: &'static str, name: &str, content: Bytes) -> Self {
+        let file = File {
+            name: Some(name.to_owned()),
+            content,
+        };
+        Self {
+            content_type,
+            file: Some(file),
+            ..Self::json(String::new())
+        }
+    }
+
+    pub(super) fn picture(content_type: &'static str, content: Bytes) -> Self {
+        let file = File {
+            name: None,
+            content,
+        };
+        Self {
+            content_type,
+            file: Some(file),
+            ..Self::json(String::new())
         }
     }
 
@@ -96,10 +146,25 @@ impl Answer {
     }
 
     pub(super) fn refusal(refusal: &Refusal, now: Timestamp, random: &mut Random) -> Self {
+        Self::refusal_with(refusal, &Value::Null, now, random)
+    }
+
+    /// A refusal that tells more than its code and its message.
+    pub(super) fn refusal_with(
+        refusal: &Refusal,
+        members: &Value,
+        now: Timestamp,
+        random: &mut Random,
+    ) -> Self {
         let message = format!("{} rid: {}", refusal.text(), request_id(now, random));
-        let body = serde_json::json!({ "errcode": refusal.code, "errmsg": message });
+        let mut body = serde_json::json!({ "errcode": refusal.code, "errmsg": message });
+        for (name, value) in members.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        let content_type = if refusal.as_text { TEXT } else { JSON };
         Self {
             code: Some(refusal.code),
+            content_type,
             ..Self::json(body.to_string())
         }
     }
@@ -173,6 +238,10 @@ impl Answer {
         Self::page(404, "404 Not Found")
     }
 
+    pub(super) fn forbidden() -> Self {
+        Self::page(403, "403 Forbidden")
+    }
+
     pub(super) fn length_required() -> Self {
         Self::page(412, "412 Precondition Failed")
     }
@@ -185,6 +254,7 @@ impl Answer {
             status,
             content_type: HTML,
             body,
+            file: None,
             code: None,
             fault: None,
         }
@@ -231,18 +301,28 @@ fn request_id(now: Timestamp, random: &mut Random) -> String {
 pub(super) struct Refusal {
     code: i64,
     message: Option<String>,
+    as_text: bool,
 }
 
 impl Refusal {
     pub(super) const fn code(code: i64) -> Self {
-        Self {
-            code,
-            message: None,
-        }
+        Self::with_message(code, None)
     }
 
     pub(super) const fn with_message(code: i64, message: Option<String>) -> Self {
-        Self { code, message }
+        Self {
+            code,
+            message,
+            as_text: false,
+        }
+    }
+
+    /// The same JSON, in an answer that calls itself plain text.
+    pub(super) fn in_plain_text(self) -> Self {
+        Self {
+            as_text: true,
+            ..self
+        }
     }
 
     fn text(&self) -> &str {
@@ -303,7 +383,7 @@ fn known_text(code: i64) -> &'static str {
         50002 => "user limited",
         53600 => "Article ID invalid",
         61452 => "invalid kf_account",
-        _ => "simulated refusal",
+        _ => words::of(code),
     }
 }
 

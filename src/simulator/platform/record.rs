@@ -5,12 +5,30 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde::Serialize;
 use serde::Serializer;
 
 use super::WireFault;
 
-/// A customer message that reached its user.
+/// In which way something came to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Way {
+    /// As a customer message.
+    Custom,
+    /// As a mass message.
+    Mass,
+    /// As the preview of a mass message.
+    Preview,
+    /// As a template message.
+    Template,
+    /// As a subscribe notice, one-time or not.
+    SubscribeNotice,
+}
+
+/// A message that reached its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Delivery {
     /// Counts from 1 in the order of delivery.
@@ -19,6 +37,8 @@ pub struct Delivery {
     pub at_milliseconds: i64,
     /// Which account wrote.
     pub app_id: String,
+    /// In which way.
+    pub way: Way,
     /// To whom.
     pub open_id: String,
     /// `text`, `image`, …
@@ -56,9 +76,12 @@ pub struct CallRecord {
     pub query: String,
     /// The number of the token that it carried, if that was one of ours.
     pub token: Option<u64>,
-    /// The body, byte for byte; that of a token request without its AppSecret. As text in JSON.
+    /// The body, byte for byte up to [`RECORDED_BODY_BYTES`]; that of a token request without its
+    /// AppSecret. As text in JSON.
     #[serde(serialize_with = "as_text")]
     pub body: Bytes,
+    /// Bytes of the whole body.
+    pub body_bytes: usize,
     /// The HTTP status of the answer, whether or not it arrived.
     pub status: u16,
     /// The `errcode` of the answer.
@@ -84,6 +107,20 @@ impl fmt::Debug for CallRecord {
 
 fn as_text<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&String::from_utf8_lossy(bytes))
+}
+
+/// Bytes of a body that are kept: more would be whole files.
+pub const RECORDED_BODY_BYTES: usize = 64 * 1024;
+
+/// What is kept of a body.
+pub(super) fn beginning_of(body: &Bytes) -> Bytes {
+    match body.len() {
+        // A copy: a slice would keep the whole body alive.
+        length if length > RECORDED_BODY_BYTES => {
+            Bytes::copy_from_slice(&body[..RECORDED_BODY_BYTES])
+        }
+        _ => body.clone(),
+    }
 }
 
 /// The latest so many of something, numbered from 1.

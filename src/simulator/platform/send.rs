@@ -5,9 +5,22 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Answer;
+use super::Delivery;
+use super::Way;
 use super::answer::Refusal;
+use super::endpoint::Endpoint;
+use super::endpoint::Handled;
+use super::endpoint::Visit;
+use super::endpoint::post;
+use super::existing;
+use super::quota::QuotaRow;
+use crate::id::OpenId;
 
 mod branch;
+
+pub(super) const ENDPOINTS: &[Endpoint] =
+    &[post("/cgi-bin/message/custom/send", custom_send).counted(QuotaRow::CustomSend)];
 
 /// What a `\uXXXX` escape of a printable character in a message's body does. The platform was seen to
 /// refuse such bodies, and to show the escapes to the user; careful callers send none.
@@ -34,13 +47,46 @@ pub(super) struct Message {
     pub(super) body: Bytes,
 }
 
+/// `POST /cgi-bin/message/custom/send`
+fn custom_send(visit: &mut Visit<'_>) -> Handled {
+    let (message, document) = validate(&visit.call.body, visit.settings.escapes)?;
+    existing::message(visit, &message.message_type, &document)?;
+    let open_id = OpenId::new(message.open_id.as_str());
+    let followers = &visit.state.followers;
+    if !followers.includes(open_id.as_str()) {
+        return Err(Refusal::code(40003));
+    }
+    let user = followers.seen(open_id.as_str());
+    if user.is_some_and(|user| user.blacklisted) {
+        return Err(Refusal::code(43019));
+    }
+    visit.grants.consume(visit.now, &open_id)?;
+    visit.state.talks.exchanged(visit.now, open_id.as_str());
+    let (at_milliseconds, token) = (visit.now.milliseconds(), visit.token.number);
+    let app_id = visit.account.app_id.as_str().to_owned();
+    visit.deliveries.push(|number| Delivery {
+        number,
+        at_milliseconds,
+        app_id,
+        way: Way::Custom,
+        open_id: message.open_id,
+        message_type: message.message_type,
+        content: message.content,
+        kf_account: message.kf_account,
+        is_ai: message.is_ai,
+        body: message.body,
+        token,
+    });
+    Ok(Answer::ok())
+}
+
 /// To whom a body is addressed, if it can be read at all.
 pub(super) fn recipient(body: &[u8]) -> Option<String> {
     let document: Value = serde_json::from_slice(body).ok()?;
     document.get("touser")?.as_str().map(str::to_owned)
 }
 
-pub(super) fn validate(body: &Bytes, escapes: Escapes) -> Result<Message, Refusal> {
+fn validate(body: &Bytes, escapes: Escapes) -> Result<(Message, Value), Refusal> {
     if body.is_empty() {
         return Err(Refusal::code(44002));
     }
@@ -50,14 +96,15 @@ pub(super) fn validate(body: &Bytes, escapes: Escapes) -> Result<Message, Refusa
     let message_type = text_member(&document, "msgtype").ok_or(Refusal::code(40008))?;
     let branch = document.get(message_type);
     let content = branch::check(message_type, branch).ok_or(Refusal::code(40008))??;
-    Ok(Message {
+    let message = Message {
         open_id: open_id.to_owned(),
         message_type: message_type.to_owned(),
         content,
         kf_account: kf_account(&document)?,
         is_ai: is_ai(&document)?,
         body: body.clone(),
-    })
+    };
+    Ok((message, document))
 }
 
 /// Who speaks: `customservice.kf_account`, a name and an account around an `@`.
@@ -94,7 +141,7 @@ fn text_member<'a>(document: &'a Value, name: &str) -> Option<&'a str> {
         .filter(|text| !text.is_empty())
 }
 
-fn parse(raw: &str, escapes: Escapes) -> Result<Value, Refusal> {
+pub(super) fn parse(raw: &str, escapes: Escapes) -> Result<Value, Refusal> {
     let document: Value = serde_json::from_str(raw).map_err(|_| Refusal::code(47001))?;
     if !document.is_object() {
         return Err(Refusal::code(47001));

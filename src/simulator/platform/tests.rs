@@ -8,6 +8,15 @@ use serde_json::Value;
 use super::*;
 
 mod access;
+mod drafts;
+mod kit;
+mod mass;
+mod media;
+mod menus;
+mod quota;
+mod talks;
+mod templates;
+mod users;
 
 const APP: &str = "wx0123456789abcdef";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -506,6 +515,7 @@ fn a_delivery_is_recorded_as_it_was_sent() {
         number: 1,
         at_milliseconds: (NOON + 1) * 1000,
         app_id: APP.into(),
+        way: Way::Custom,
         open_id: "oA".into(),
         message_type: "text".into(),
         content: Some("您好".into()),

@@ -6,7 +6,16 @@ use super::Answer;
 use super::Call;
 use super::Platform;
 use super::answer::Refusal;
+use super::endpoint::Endpoint;
+use super::endpoint::Method;
+use super::endpoint::open;
 use crate::clock::Timestamp;
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[open(
+    Method::Get,
+    "/cgi-bin/ticket/getticket",
+    Platform::js_ticket,
+)];
 
 /// Seconds that a ticket lives.
 const TICKET_LIFETIME_SECONDS: i64 = 7200;
@@ -17,7 +26,7 @@ pub(super) struct Tickets(HashMap<(usize, String), (String, Timestamp)>);
 
 impl Platform {
     /// `GET /cgi-bin/ticket/getticket`
-    pub(super) fn js_ticket(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
+    fn js_ticket(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
         let claimed = call.parameter("access_token").ok_or(Refusal::code(41001))?;
         let token = self.tokens.check(now, &claimed, &mut self.random)?;
         let kind = call

@@ -14,6 +14,10 @@ use super::Call;
 use super::Platform;
 use super::Settings;
 use super::answer::Refusal;
+use super::endpoint::Endpoint;
+use super::endpoint::Method;
+use super::endpoint::open;
+use super::quota::QuotaRow;
 use super::record::Ring;
 use crate::clock::Timestamp;
 use crate::simulator::random::Random;
@@ -55,6 +59,17 @@ pub struct TokenRecord {
     account: usize,
 }
 
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    // The official page of the plain endpoint says GET; the other is POST only.
+    open(Method::Get, "/cgi-bin/token", Platform::plain_token).counted(QuotaRow::Token),
+    open(
+        Method::Post,
+        "/cgi-bin/stable_token",
+        Platform::stable_token,
+    )
+    .with_secret(),
+];
+
 /// A token that is good now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Valid {
@@ -66,8 +81,6 @@ pub(super) struct Valid {
 const STABLE_PER_MINUTE: u32 = 10_000;
 /// Calls within one day to the stable endpoint, per account.
 const STABLE_PER_DAY: u32 = 500_000;
-/// Calls within one day to the plain endpoint, per account.
-const PLAIN_PER_DAY: u32 = 2_000;
 /// Forced renewals within one day, per account.
 const FORCED_PER_DAY: u32 = 20;
 /// Seconds between two forced renewals; sooner, nothing is renewed.
@@ -106,7 +119,6 @@ fn day(now: Timestamp) -> i64 {
 struct Ledger {
     plain: Option<u64>,
     stable: Option<u64>,
-    plain_day: Meter,
     stable_minute: Meter,
     stable_day: Meter,
     forced_day: Meter,
@@ -147,6 +159,11 @@ impl Tokens {
 
     pub(super) fn number_of(&self, claimed: &str) -> Option<u64> {
         self.numbers.get(claimed).copied()
+    }
+
+    /// The account of a token that is still remembered, good or not.
+    pub(super) fn account_of(&self, number: u64) -> Option<usize> {
+        self.minted.get(number).map(|token| token.account)
     }
 
     /// Whether a call may be made with this token now.
@@ -290,8 +307,10 @@ pub(super) fn without_secret(body: &Bytes) -> Bytes {
     let Ok(Value::Object(mut request)) = serde_json::from_slice(body) else {
         return Bytes::from(format!("(unreadable, {} bytes)", body.len()));
     };
-    if let Some(secret) = request.get_mut("secret") {
-        *secret = Value::from("(redacted)");
+    for name in ["secret", "appsecret"] {
+        if let Some(secret) = request.get_mut(name) {
+            *secret = Value::from("(redacted)");
+        }
     }
     Bytes::from(Value::Object(request).to_string())
 }
@@ -308,22 +327,19 @@ pub(super) fn query_without_secret(query: &str) -> String {
 
 impl Platform {
     /// `GET /cgi-bin/token`
-    pub(super) fn plain_token(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
+    fn plain_token(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
         let account = self.authenticate(
             (now, call.address()),
             call.parameter("grant_type").as_deref(),
             call.parameter("appid").as_deref(),
             call.parameter("secret").as_deref(),
         )?;
-        let ledger = &mut self.tokens.ledgers[account];
-        if !ledger.plain_day.take(day(now), PLAIN_PER_DAY) {
-            return Err(Refusal::code(45009));
-        }
+        self.states[account].quota.take(now, QuotaRow::Token)?;
         self.mint_and_hand_out(now, account, (TokenClass::Plain, false, call.address()))
     }
 
     /// `POST /cgi-bin/stable_token`
-    pub(super) fn stable_token(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
+    fn stable_token(&mut self, now: Timestamp, call: &Call) -> Result<Answer, Refusal> {
         if call.body.is_empty() {
             return Err(Refusal::code(44002));
         }

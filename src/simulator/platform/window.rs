@@ -126,6 +126,12 @@ impl Grants {
         self.users.len() < MAX_USERS
     }
 
+    /// Whether a user has switched off the account's messages.
+    pub(super) fn is_blocked(&self, open_id: &str) -> bool {
+        let user = self.users.get(&OpenId::new(open_id));
+        user.is_some_and(|user| user.blocked)
+    }
+
     /// Uses up one message of the grant that ends soonest.
     pub(super) fn consume(&mut self, now: Timestamp, open_id: &OpenId) -> Result<(), Refusal> {
         let user = self.users.get_mut(open_id);

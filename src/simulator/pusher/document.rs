@@ -1,6 +1,7 @@
 //! What a push says, written as WeChat writes it.
 
 use crate::clock::Timestamp;
+use crate::simulator::platform::Event;
 use crate::simulator::platform::Scene;
 
 /// What a user does.
@@ -76,6 +77,26 @@ impl Push {
             open_id: open_id.to_owned(),
             original_id: original_id.to_owned(),
             scene,
+        }
+    }
+
+    /// What the platform says by itself, at the platform's own time.
+    pub(super) fn of_event(event: &Event, original_id: &str) -> Self {
+        let document = format!(
+            "<xml><ToUserName>{}</ToUserName>\n<FromUserName>{}</FromUserName>\n<CreateTime>{}</CreateTime>\n\
+             <MsgType><![CDATA[event]]></MsgType>\n<Event>{}</Event>\n{}</xml>",
+            cdata(original_id),
+            cdata(&event.from_user),
+            event.at_milliseconds.div_euclid(1000),
+            cdata(&event.event),
+            event.elements
+        );
+        Self {
+            document,
+            open_id: event.from_user.clone(),
+            original_id: original_id.to_owned(),
+            // The platform knows already what it means for the user's windows.
+            scene: None,
         }
     }
 

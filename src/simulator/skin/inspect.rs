@@ -7,12 +7,15 @@ use actix_web::web;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Shared;
 use crate::id::OpenId;
 use crate::simulator::platform::AdminAct;
+use crate::simulator::platform::Arrangement;
 use crate::simulator::platform::FaultRule;
 use crate::simulator::platform::Scene;
+use crate::simulator::platform::Shelf;
 
 /// Lines of a listing when no limit is named.
 const DEFAULT_LIMIT: usize = 1000;
@@ -52,6 +55,20 @@ struct Prompted {
 }
 
 #[derive(Debug, Deserialize)]
+struct Looking {
+    app_id: Option<String>,
+    of: Shelf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Arranging {
+    #[serde(default)]
+    app_id: Option<String>,
+    arrange: Arrangement,
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Passing {
     advance_milliseconds: u64,
@@ -76,6 +93,13 @@ pub(super) fn answer(
         (&Method::POST, "admin") => administer(body, shared),
         (&Method::GET, "prompts") => prompts(request, shared),
         (&Method::POST, "acted") => acted(body, shared),
+        (&Method::GET, "events") => events(request, shared),
+        (&Method::GET, "pushes") => Ok(lines(shared.carried().iter())),
+        (&Method::GET, "state") => state(request, shared),
+        (&Method::POST, "arrange") => arrange(body, shared),
+        (&Method::GET, "clock") => Ok(json(&serde_json::json!({
+            "now_milliseconds": shared.now().milliseconds(),
+        }))),
         (&Method::POST, "clock") => parsed(body).map(|passing: Passing| {
             shared.advance(passing.advance_milliseconds);
             nothing()
@@ -112,13 +136,38 @@ fn lines<'a, T: Serialize + 'a>(items: impl Iterator<Item = &'a T>) -> HttpRespo
         .body(body)
 }
 
+fn json(value: &Value) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json; charset=utf-8")
+        .body(value.to_string())
+}
+
 fn status(shared: &Shared) -> HttpResponse {
     let platform = shared.platform();
     let (deliveries, calls) = (platform.delivery_count(), platform.call_count());
-    let status = serde_json::json!({ "deliveries": deliveries, "calls": calls });
-    HttpResponse::Ok()
-        .content_type("application/json; charset=utf-8")
-        .body(status.to_string())
+    json(&serde_json::json!({ "deliveries": deliveries, "calls": calls }))
+}
+
+fn state(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, String> {
+    let wanted = web::Query::<Looking>::from_query(request.query_string())
+        .map_err(|error| error.to_string())?;
+    let now = shared.now();
+    let mut platform = shared.platform();
+    let shown = platform.look(now, wanted.app_id.as_deref(), wanted.of);
+    shown
+        .map(|shown| json(&shown))
+        .map_err(|error| error.to_string())
+}
+
+fn arrange(body: &[u8], shared: &Shared) -> Result<HttpResponse, String> {
+    let arranging: Arranging = parsed(body)?;
+    let now = shared.now();
+    let app_id = arranging.app_id.as_deref();
+    let arranged = shared.platform().arrange(now, app_id, arranging.arrange);
+    shared.has_changed();
+    arranged
+        .map(|()| nothing())
+        .map_err(|error| error.to_string())
 }
 
 fn deliveries(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, String> {
@@ -139,6 +188,15 @@ fn calls(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, String>
     let platform = shared.platform();
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
     Ok(lines(platform.calls_after(wanted.after).take(limit)))
+}
+
+fn events(request: &HttpRequest, shared: &Shared) -> Result<HttpResponse, String> {
+    let wanted = listing(request)?;
+    let now = shared.now();
+    let mut platform = shared.platform();
+    platform.settle(now);
+    let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
+    Ok(lines(platform.events_after(wanted.after).take(limit)))
 }
 
 fn add_faults(body: &[u8], shared: &Shared) -> Result<HttpResponse, String> {

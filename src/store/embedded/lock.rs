@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::Path;
 
 use super::OpenError;
 use super::paths::Paths;
@@ -9,11 +10,24 @@ use super::paths::Paths;
 /// The lock of a data directory, held until it is dropped. The operating system releases it with the
 /// process, however that ends; the file itself stays.
 #[derive(Debug)]
-pub(super) struct DirectoryLock {
+pub struct DirectoryLock {
     _file: File,
 }
 
 impl DirectoryLock {
+    /// Holds a data directory without opening what is in it; makes the directory if it is missing.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] names the holder.
+    pub fn hold(directory: &Path) -> Result<Self, OpenError> {
+        let paths = Paths::new(directory);
+        paths.create_directory().map_err(|source| OpenError::File {
+            path: directory.to_owned(),
+            source,
+        })?;
+        Self::take(&paths)
+    }
+
     /// Takes the lock and writes this process's id into it.
     ///
     /// # Errors
