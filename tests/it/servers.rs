@@ -235,6 +235,7 @@ fn launch(software: Software, directory: &Path, port: u16, options: &[String]) -
         }
         Software::MariaDb => {
             command
+                .env("TMPDIR", directory)
                 .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1"])
                 .arg(format!("--port={port}"))
                 .arg(format!("--datadir={}", directory.join("data").display()))
@@ -270,6 +271,8 @@ fn install(directory: &Path) {
         .collect();
     std::fs::write(directory.join("init.sql"), statements.concat()).unwrap();
     let made = Command::new("mariadb-install-db")
+        // At its start a server deletes the temporary tables of all that share the directory with it.
+        .env("TMPDIR", directory)
         .args(["--no-defaults", "--user=root", "--skip-test-db"])
         .arg(format!("--datadir={}", directory.join("data").display()))
         .output()

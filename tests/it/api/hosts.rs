@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use wxhook::clock::SystemClock;
-use wxhook::simulator::platform::{Fault, FaultRule, When};
+use wxhook::simulator::platform::{Fault, FaultRule, Shape, When};
 use wxhook::simulator::skin::Skin;
 
 use crate::main_job::{StandIn, variables};
@@ -30,6 +30,7 @@ fn pushed(stand_in: &StandIn, hosts: &str) -> (u64, u64, String) {
     let directory = tempfile::tempdir().unwrap();
     let mut environment = variables(hosts, directory.path().to_str().unwrap(), "127.0.0.1:0");
     environment.push(("WXHOOK_ADMIN_KEY", ADMIN));
+    environment.push(("WXHOOK__API__TIMEOUT", "3s"));
     let mut program = Program::start(&["serve"], &environment);
     let (webhook, admin) = program.ready();
     let (url, count) = (format!("http://{webhook}/wechat"), MESSAGES.to_string());
@@ -59,7 +60,12 @@ fn while_a_host_fails_every_message_is_delivered_once_or_named_as_unknown() {
     let lost = Fault::LostAnswer {
         after_milliseconds: 0,
     };
+    let hanging = Fault::Hang {
+        milliseconds: 10_000,
+    };
     for (name, fault, delivers) in [
+        ("hanging", Some(hanging), false),
+        ("a web page", Some(Fault::Shape(Shape::Page)), true),
         ("a bad gateway", Some(Fault::BadGateway), false),
         ("resetting", Some(Fault::Reset), false),
         ("a lost answer", Some(lost), true),

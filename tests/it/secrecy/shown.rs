@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::{Command, FromArgMatches as _, Subcommand as _};
 use regex::Regex;
+use wxhook::api::quota::ClearQuotaWithSecret;
 use wxhook::api::{Api, ApiParts, Settings, TicketLease};
 use wxhook::cli::simulate::{SimulateCommand, SimulateContext};
 use wxhook::clock::{Clock, ManualClock, Timestamp};
@@ -214,6 +215,13 @@ fn stored(shown: &mut Shown) {
         let wrong = format!("redis://me:{PASSWORD}@10.0.0.4:6379/x");
         let error = wxhook::store::redis::RedisTokens::open(&wrong).unwrap_err();
         shown.add("AddressError", &(error.to_string(), error));
+        let pattern = "wx:{appid}:access_token";
+        let copies = wxhook::store::redis::RedisCopies::open(&url, pattern).unwrap();
+        shown.add("RedisCopies", &copies);
+        let error = wxhook::store::redis::RedisCopies::open(&wrong, pattern).unwrap_err();
+        shown.add("CopiesError", &(error.to_string(), error));
+        let counters = wxhook::store::redis::RedisCounters::open(&url).unwrap();
+        shown.add("RedisCounters", &counters);
     }
     #[cfg(feature = "mysql")]
     {
@@ -255,6 +263,8 @@ fn outward(shown: &mut Shown) {
         )
     };
     shown.add("Call", &call);
+    let clear = ClearQuotaWithSecret::new(account(), AppSecret::new(APP));
+    shown.add("ClearQuotaWithSecret", &clear);
     let ticket = TicketLease {
         ticket: JsTicket::new(TICKET),
         remaining: Duration::from_secs(7),
@@ -293,7 +303,15 @@ fn outward(shown: &mut Shown) {
         counters: Arc::default(),
     };
     shown.add("KeeperParts", &keeper);
-    shown.add("Keeper", &Keeper::new(keeper));
+    let keeper = Arc::new(Keeper::new(keeper));
+    shown.add("Keeper", &keeper);
+    #[cfg(feature = "redis")]
+    {
+        let url = format!("redis://me:{PASSWORD}@10.0.0.4:6379/1");
+        let copies = wxhook::store::redis::RedisCopies::open(&url, "wx:{appid}").unwrap();
+        let publisher = wxhook::token::publisher::Publisher::new(keeper, Arc::new(copies));
+        shown.add("Publisher", &publisher);
+    }
     let api = Arc::new(Api::new(ApiParts {
         platform,
         sources: Vec::new(),
@@ -328,7 +346,7 @@ fn sources_below(directory: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// The public types in whose declaration a type of `secret.rs` stands, by name.
+/// The public types in whose declaration a type of `secret.rs`, or a way to a server, stands, by name.
 fn holders() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let declared = std::fs::read_to_string(root.join("secret.rs")).unwrap();
@@ -341,6 +359,15 @@ fn holders() -> BTreeSet<String> {
         kinds.contains(&"AccessToken") && kinds.contains(&"AesKey"),
         "{kinds:?}"
     );
+    // What speaks to a server knows its password.
+    let links = [
+        cfg!(feature = "redis").then_some("Link"),
+        cfg!(feature = "mysql").then_some("MySqlConnectOptions"),
+    ];
+    let kinds: Vec<&str> = kinds
+        .into_iter()
+        .chain(links.into_iter().flatten())
+        .collect();
     let holds = Regex::new(&format!(r"\b(?:{})\b", kinds.join("|"))).unwrap();
     let beside = Regex::new(r#"(?m)//.*$|"(?:[^"\\]|\\(?s:.))*""#).unwrap();
     let declaration =
