@@ -31,11 +31,6 @@ pub(super) struct Ask {
     pub(super) patience: Duration,
 }
 
-/// Whether the platform surely has not seen the call. What a proxy answered may have passed it on.
-fn never_arrived(error: &ExchangeError) -> bool {
-    matches!(error, ExchangeError::Transport(error) if error.surely_not_executed())
-}
-
 impl Api {
     /// Makes a call in an account's name.
     ///
@@ -139,7 +134,7 @@ impl Api {
         match &outcome {
             Err(CallError::Exchange(error)) => match error.code() {
                 Some(code) => quotas.answered(account, key, code).await,
-                None if never_arrived(error) => quotas.put_back(account, key),
+                None if error.surely_not_executed() => quotas.put_back(account, key),
                 None => {}
             },
             // Without a good token nothing counts.

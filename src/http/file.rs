@@ -39,19 +39,32 @@ struct Shown {
     ticket: String,
 }
 
-fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, HttpResponse> {
+/// Why a request is not carried out.
+struct Wrong {
+    status: u16,
+    error: String,
+}
+
+impl From<Wrong> for HttpResponse {
+    fn from(wrong: Wrong) -> Self {
+        told(wrong.status, wrong.error)
+    }
+}
+
+fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Wrong> {
     let parsed = Query::<T>::from_query(request.query_string());
-    parsed
-        .map(Query::into_inner)
-        .map_err(|error| told(400, error.to_string()))
+    parsed.map(Query::into_inner).map_err(|error| Wrong {
+        status: 400,
+        error: error.to_string(),
+    })
 }
 
 impl Admin {
-    fn way_out(&self, account: &str) -> Result<ApiHandle, HttpResponse> {
+    fn way_out(&self, account: &str) -> Result<ApiHandle, Wrong> {
         let parts = self.parts();
         let Some(account) = parts.central.account(account).cloned() else {
             let error = format!("no account {account:?} with an AppSecret is configured");
-            return Err(told(404, error));
+            return Err(Wrong { status: 404, error });
         };
         let runtime = parts.central.runtime().clone();
         Ok(ApiHandle::new(Api::clone(&parts.api), account, runtime))
@@ -120,7 +133,7 @@ impl Admin {
                 };
                 self.pass_on(account, wanted).await
             }
-            Err(refused) => refused,
+            Err(wrong) => wrong.into(),
         }
     }
 
@@ -128,14 +141,14 @@ impl Admin {
     pub(super) async fn qr(&self, account: &str, request: &HttpRequest) -> HttpResponse {
         match query::<Shown>(request) {
             Ok(Shown { ticket }) => self.pass_on(account, Fetch::Qr { ticket }).await,
-            Err(refused) => refused,
+            Err(wrong) => wrong.into(),
         }
     }
 
     async fn pass_on(&self, account: &str, wanted: Fetch) -> HttpResponse {
         let handle = match self.way_out(account) {
             Ok(handle) => handle,
-            Err(refused) => return refused,
+            Err(wrong) => return wrong.into(),
         };
         let (api, account) = handle.parts();
         let fetched = handle.run(async move { api.fetched(&account, &wanted).await });

@@ -194,8 +194,8 @@ fn pairs(old: &[Button], new: &[Button]) -> Vec<(usize, usize)> {
     let mut pairs: Vec<(usize, usize)> = Vec::new();
     let by_name = |one: &Button, other: &Button| one.name == other.name;
     let by_action = |one: &Button, other: &Button| one.action == other.action;
-    let alike: [&dyn Fn(&Button, &Button) -> bool; 2] = [&by_name, &by_action];
-    for alike in alike {
+    let ways: [fn(&Button, &Button) -> bool; 2] = [by_name, by_action];
+    for alike in ways {
         for (to, button) in new.iter().enumerate() {
             if pairs.iter().any(|(_, paired)| *paired == to) {
                 continue;

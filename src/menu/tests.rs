@@ -54,7 +54,7 @@ impl Account {
             Call::DeleteConditional(found) => {
                 let before = self.conditional.len();
                 self.conditional
-                    .retain(|menu| menu["menuid"].to_string() != found.menuid);
+                    .retain(|menu| menu["menuid"].as_i64() != found.menuid.parse().ok());
                 assert_eq!(self.conditional.len() + 1, before);
             }
             Call::AddConditional(_) => {

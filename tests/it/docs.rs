@@ -8,6 +8,7 @@ use crate::support::run;
 
 mod codes;
 mod endpoints;
+mod quotas;
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()

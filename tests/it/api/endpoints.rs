@@ -59,6 +59,7 @@ use wxhook::api::user::{
 };
 use wxhook::api::{Upload, endpoints};
 use wxhook::id::OpenId;
+use wxhook::quota::QuotaKey;
 use wxhook::secret::AppSecret;
 use wxhook::transport::{Body, Method, Request, Response, Transport, TransportError};
 
@@ -801,4 +802,13 @@ fn no_path_is_declared_twice_and_every_source_is_named() {
         }
     }
     assert!(seen.len() > 90, "{}", seen.len());
+}
+
+#[test]
+fn every_call_counts_against_the_row_that_names_its_path() {
+    for spec in endpoints() {
+        let row = QuotaKey::of_path(spec.path);
+        let declared = spec.quota.filter(|key| key.row().is_some());
+        assert_eq!(declared, row, "{}", spec.path);
+    }
 }
