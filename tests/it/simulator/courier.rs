@@ -105,13 +105,18 @@ async fn the_end_of_a_mass_message_reaches_the_server_when_its_time_comes() {
         pushes,
         [json!({
             "event": 1, "name": "MASSSENDJOBFINISH", "verdict": pushes[0]["verdict"],
-            "is_good": true, "attempts": 2, "status": 200,
+            "is_good": true, "attempts": pushes[0]["attempts"], "status": 200,
         })]
     );
     let seen = server.seen.lock().unwrap().clone();
     let documents: Vec<_> = seen.iter().map(|seen| seen.opened()).collect();
-    assert_eq!(documents.len(), 2);
-    assert_eq!(documents[0], documents[1], "the same event, sent again");
+    // A busy machine may miss the second delivery's five seconds, too.
+    assert!(documents.len() >= 2, "it came again after the failure");
+    assert_eq!(pushes[0]["attempts"], documents.len());
+    assert!(
+        documents.iter().all(|again| again == &documents[0]),
+        "the same event, sent again"
+    );
     let document = &documents[0];
     for (name, expected) in [
         ("ToUserName", ORIGINAL_ID),
