@@ -74,10 +74,22 @@ fn temporary_media_come_back_byte_for_byte_for_three_days() {
         (answer.content_type, answer.file),
         ("audio/amr", Some(file))
     );
+    // As the JS-SDK's voices come, too: under another type, and voices alone.
+    let voice = desk.get_call("/cgi-bin/media/get/jssdk", &format!("media_id={id}"));
+    let answer = desk.answer(&voice);
+    let content = answer.file.map(|file| file.content);
+    assert_eq!(
+        (answer.content_type, content),
+        ("audio/speex", Some(Bytes::from_static(b"#!AMR\n\x00\xff")))
+    );
     assert_eq!(desk.look(Shelf::Media)[0]["file_name"], "声音.amr");
     desk.second = MEDIA_SECONDS;
     assert_eq!(desk.answer(&call).code, Some(40007));
     assert_eq!(desk.look(Shelf::Media), json!([]));
+    let picture = desk.upload(UPLOAD, "type=image", "a.png", b"p");
+    let picture = format!("media_id={}", picture["media_id"].as_str().unwrap());
+    let no_voice = desk.get_call("/cgi-bin/media/get/jssdk", &picture);
+    assert_eq!(desk.answer(&no_voice).code, Some(40007));
     let nothing = desk.get_call("/cgi-bin/media/get", "");
     assert_eq!(desk.answer(&nothing).code, Some(41006));
     let mut odd = Desk::of(Settings {
