@@ -184,10 +184,10 @@ fn configured(config: &Config, wanted: &AccountArgs) -> Result<AppId, Failure> {
 
 impl Server {
     fn of(config: &Config, account: &AccountArgs) -> Result<Self, Failure> {
-        let account = match (&account.account, config.accounts.len()) {
-            (Some(name), _) => name.clone(),
-            (None, 0) => "default".to_owned(),
-            (None, _) => configured(config, account)?.as_str().to_owned(),
+        let account = match (&account.account, config.accounts.is_empty()) {
+            (Some(name), true) => name.clone(),
+            (None, true) => "default".to_owned(),
+            (_, false) => configured(config, account)?.as_str().to_owned(),
         };
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if account.is_empty() || !account.bytes().all(is_plain) {

@@ -103,7 +103,7 @@ pub enum InspectionError {
     /// No such account.
     #[error("the account {0:?} is not known; leave app_id out for the first one")]
     Account(String),
-    /// No such user.
+    /// No such user, and nobody who could become one.
     #[error("the user {0:?} is not known to the account")]
     User(String),
     /// No code has this ticket.
