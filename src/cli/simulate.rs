@@ -54,6 +54,8 @@ const PLATFORM_ENDPOINTS: &str = r#"Look inside, one JSON object a line:
   GET    /simulator/deliveries?after=N&openid=X&limit=M   messages that reached their users
   GET    /simulator/calls?after=N&limit=M                 every call: from where, to which host, body, answer
   GET    /simulator/tokens                                every access_token: who asked, when, from where
+  GET    /simulator/state?of=users&app_id=X               what the platform keeps: also tags, menus, media, …
+  GET    /simulator/events?after=N, /simulator/pushes      what it says by itself, and what became of that
   GET    /simulator/prompts?app_id=X                      addresses that wait for an administrator (89503)
 Make trouble:
   POST   /simulator/faults   {"path":"/cgi-bin/stable_token","when":{"next":3},"fault":"bad_gateway"}
@@ -63,7 +65,9 @@ Make trouble:
   POST   /simulator/admin    {"app_id":"wx…","act":"freeze"}; also "unfreeze", {"risk_control":true},
                              {"whitelist":["203.0.113.0/24"]}, {"confirm":"203.0.113.9"}, {"refuse":"203.0.113.9"}
   POST   /simulator/acted    {"openid":"o…","scene":"message"}
-  POST   /simulator/clock    {"advance_milliseconds":7200000}"#;
+  POST   /simulator/arrange  {"arrange":{"quota":{"row":"custom_send","order":{"daily_limit":3}}}}
+  POST   /simulator/clock    {"advance_milliseconds":7200000}
+More: docs/simulator.md"#;
 
 /// What the caller found out before: only it reads the environment and knows the data directory.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use crate::support::run;
 mod codes;
 mod endpoints;
 mod quotas;
+mod simulator;
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
