@@ -1,6 +1,7 @@
 //! The local WeChat over real sockets: what it answers arrives, and what it breaks is broken.
 
 mod commands;
+mod courier;
 mod pusher;
 
 use std::net::TcpListener;

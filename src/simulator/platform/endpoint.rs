@@ -145,6 +145,7 @@ const FAMILIES: &[&[Endpoint]] = &[
     super::publish::ENDPOINTS,
     super::template::ENDPOINTS,
     super::shorten::ENDPOINTS,
+    super::service::ENDPOINTS,
 ];
 
 /// Method and path of every endpoint that the local platform answers, in the order of their families:

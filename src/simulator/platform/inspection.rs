@@ -39,6 +39,8 @@ pub enum Shelf {
     Masses,
     /// Templates, and how many notices users still want.
     Templates,
+    /// Accounts of customer service, their sessions, and how many users wait.
+    Service,
 }
 
 /// What somebody arranges in the console, or what is assumed for a test.
@@ -83,6 +85,18 @@ pub enum Arrangement {
         #[serde(default = "one")]
         count: u64,
     },
+    /// A person accepts to answer under an account of customer service, or goes on- and offline.
+    Agent {
+        /// The account: `NAME@the account's WeChat name`.
+        kf_account: String,
+        /// Whether they are online.
+        is_online: bool,
+    },
+    /// A user waits for somebody to answer, as after a `transfer_customer_service`.
+    Waiting {
+        /// Who.
+        openid: String,
+    },
     /// With what a user opens WeChat: 1 iOS, 2 Android, 3 another. Conditional menus look at it.
     ClientPlatform {
         /// Who.
@@ -103,12 +117,15 @@ pub enum InspectionError {
     /// No such account.
     #[error("the account {0:?} is not known; leave app_id out for the first one")]
     Account(String),
-    /// No such user.
+    /// No such user, and nobody who could become one.
     #[error("the user {0:?} is not known to the account")]
     User(String),
     /// No code has this ticket.
     #[error("no QR code has this ticket, or its time is over")]
     Ticket,
+    /// No such account of customer service.
+    #[error("the customer-service account {0:?} is not known; make it with kfaccount/add")]
+    Agent(String),
     /// There is no room for more of it.
     #[error("too much of this was arranged already")]
     TooMuch,
@@ -148,6 +165,7 @@ impl Platform {
             Shelf::Publications => state.publications.view().into(),
             Shelf::Masses => state.masses.view().into(),
             Shelf::Templates => state.templates.view(),
+            Shelf::Service => state.service.view(),
         })
     }
 
@@ -182,6 +200,18 @@ impl Platform {
                 count,
             } => {
                 if !state.templates.consent(openid, template_id, count) {
+                    return Err(InspectionError::TooMuch);
+                }
+            }
+            Arrangement::Agent {
+                kf_account,
+                is_online,
+            } => {
+                let set = state.service.set_online(&kf_account, is_online);
+                set.ok_or(InspectionError::Agent(kf_account))?;
+            }
+            Arrangement::Waiting { openid } => {
+                if !state.service.wait(now, openid) {
                     return Err(InspectionError::TooMuch);
                 }
             }

@@ -10,6 +10,7 @@ use super::Platform;
 use super::mass;
 use super::publish;
 use super::record::Ring;
+use super::service;
 use super::state::State;
 use super::template;
 use crate::clock::Timestamp;
@@ -95,16 +96,24 @@ pub(super) enum Job {
         open_id: String,
         template_id: String,
     },
+    /// A session of customer service begins or ends.
+    Service {
+        event: &'static str,
+        open_id: String,
+        kf_account: String,
+    },
 }
 
 impl Job {
-    const fn kind(&self) -> JobKind {
-        match self {
+    /// `None` for what only happens, so that nobody orders how it ends.
+    const fn kind(&self) -> Option<JobKind> {
+        Some(match self {
             Self::Mass { .. } => JobKind::Mass,
             Self::Publish { .. } => JobKind::Publish,
             Self::Template { .. } => JobKind::Template,
             Self::SubscribeNotice { .. } => JobKind::SubscribeNotice,
-        }
+            Self::Service { .. } => return None,
+        })
     }
 }
 
@@ -161,7 +170,7 @@ impl Platform {
     pub fn settle(&mut self, now: Timestamp) {
         for (state, account) in self.states.iter_mut().zip(&self.settings.accounts) {
             while let Some((at, job)) = state.jobs.take_due(now) {
-                let verdict = state.jobs.verdict(job.kind());
+                let verdict = job.kind().and_then(|kind| state.jobs.verdict(kind));
                 let ended_at = Timestamp::from_milliseconds(at);
                 let mut ending = Ending {
                     at: ended_at,
@@ -231,6 +240,11 @@ impl Ending<'_> {
                 *message_id,
                 (open_id, template_id),
             )),
+            Job::Service {
+                event,
+                open_id,
+                kf_account,
+            } => Some(service::happened(event, open_id, kf_account)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::fmt;
 
 use serde_json::Value;
 use serde_json::json;
@@ -51,10 +52,26 @@ pub const MAX_SCENE_CHARACTERS: usize = 64;
 /// Temporary codes kept for an account; the oldest go first.
 const MAX_TEMPORARY_CODES: usize = 100_000;
 
+/// What a code stands for. The number 7 and the text "7" are two scenes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum CodeScene {
+    Number(i64),
+    Text(String),
+}
+
+impl fmt::Display for CodeScene {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Code {
     url: String,
-    scene: String,
+    scene: CodeScene,
     /// `None` for a permanent one.
     until_seconds: Option<i64>,
 }
@@ -65,7 +82,7 @@ pub(super) struct Codes {
     made: HashMap<String, Code>,
     temporary: VecDeque<String>,
     /// Tickets of permanent codes by their scene: the same scene has the same code.
-    permanent: HashMap<String, String>,
+    permanent: HashMap<CodeScene, String>,
 }
 
 impl Codes {
@@ -89,14 +106,14 @@ impl Codes {
         self.made.insert(ticket, code);
     }
 
-    fn scene_of(&self, now: Timestamp, ticket: &str) -> Option<String> {
+    fn scene_of(&self, now: Timestamp, ticket: &str) -> Option<CodeScene> {
         self.good(now, ticket).map(|code| code.scene.clone())
     }
 
     pub(super) fn view(&self) -> Vec<Value> {
         let mut all: Vec<_> = self.made.iter().collect();
         all.sort_unstable_by_key(|(ticket, _)| *ticket);
-        let shown = |(ticket, code): (&String, &Code)| json!({ "ticket": ticket, "scene": code.scene, "url": code.url, "until": code.until_seconds });
+        let shown = |(ticket, code): (&String, &Code)| json!({ "ticket": ticket, "scene": code.scene.to_string(), "url": code.url, "until": code.until_seconds });
         all.into_iter().map(shown).collect()
     }
 }
@@ -114,10 +131,12 @@ impl Platform {
         let state = &mut self.states[place];
         let scene = state.codes.scene_of(now, ticket);
         let scene = scene.ok_or(InspectionError::Ticket)?;
-        let is_new = state.followers.scanned(now, &open_id, &scene);
+        let Some(is_new) = state.followers.scanned(now, &open_id, &scene) else {
+            return Err(InspectionError::User(open_id));
+        };
         let (event, key) = match is_new {
             true => ("subscribe", format!("qrscene_{scene}")),
-            false => ("SCAN", scene),
+            false => ("SCAN", scene.to_string()),
         };
         let acted = if is_new {
             Scene::Follow
@@ -145,13 +164,13 @@ impl Platform {
 }
 
 /// The scene that a request names, checked.
-fn scene_in(request: &Value, is_permanent: bool, is_text: bool) -> Result<String, Refusal> {
+fn scene_in(request: &Value, is_permanent: bool, is_text: bool) -> Result<CodeScene, Refusal> {
     let scene = &request["action_info"]["scene"];
     let invalid = Refusal::code(40053);
     if is_text {
         let scene = text(scene, "scene_str").ok_or(invalid.clone())?;
         return match scene.chars().count() <= MAX_SCENE_CHARACTERS {
-            true => Ok(scene.to_owned()),
+            true => Ok(CodeScene::Text(scene.to_owned())),
             false => Err(invalid),
         };
     }
@@ -161,7 +180,7 @@ fn scene_in(request: &Value, is_permanent: bool, is_text: bool) -> Result<String
     };
     let scene = scene["scene_id"].as_i64();
     let scene = scene.filter(|scene| (1..=most).contains(scene));
-    scene.map(|scene| scene.to_string()).ok_or(invalid)
+    scene.map(CodeScene::Number).ok_or(invalid)
 }
 
 /// `POST /cgi-bin/qrcode/create`
@@ -207,7 +226,7 @@ fn create(visit: &mut Visit<'_>) -> Handled {
     Ok(Answer::json(made.to_string()))
 }
 
-fn make(visit: &mut Visit<'_>, scene: String, seconds: Option<i64>) -> String {
+fn make(visit: &mut Visit<'_>, scene: CodeScene, seconds: Option<i64>) -> String {
     // Real tickets hold characters that must be encoded in an address.
     let ticket = format!(
         "gQ{}/+{}==",

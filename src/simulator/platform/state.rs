@@ -11,6 +11,7 @@ use super::menu::Menus;
 use super::publish::Publications;
 use super::qr::Codes;
 use super::quota;
+use super::service::Service;
 use super::shorten::ShortKeys;
 use super::tags::Tags;
 use super::template::Templates;
@@ -34,6 +35,7 @@ pub(super) struct State {
     pub(super) jobs: Jobs,
     pub(super) talks: Talks,
     pub(super) short_keys: ShortKeys,
+    pub(super) service: Service,
 }
 
 impl State {
@@ -53,6 +55,7 @@ impl State {
             jobs: Jobs::default(),
             talks: Talks::default(),
             short_keys: ShortKeys::default(),
+            service: Service::default(),
         }
     }
 }

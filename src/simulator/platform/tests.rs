@@ -14,6 +14,7 @@ mod mass;
 mod media;
 mod menus;
 mod quota;
+mod service;
 mod talks;
 mod templates;
 mod users;

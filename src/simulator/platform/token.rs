@@ -318,7 +318,7 @@ pub(super) fn without_secret(body: &Bytes) -> Bytes {
 /// The query as it may be looked at: the same.
 pub(super) fn query_without_secret(query: &str) -> String {
     let shown = |pair: &str| match pair.split_once('=') {
-        Some(("secret", _)) => "secret=(redacted)".to_owned(),
+        Some((name @ ("secret" | "appsecret"), _)) => format!("{name}=(redacted)"),
         _ => pair.to_owned(),
     };
     let shown: Vec<String> = query.split('&').map(shown).collect();

@@ -19,6 +19,7 @@ use super::endpoint::Visit;
 use super::endpoint::get;
 use super::endpoint::post;
 use super::endpoint::text;
+use super::qr::CodeScene;
 use super::quota::QuotaRow;
 use crate::clock::Timestamp;
 
@@ -53,7 +54,7 @@ pub(super) struct Follower {
     remark: String,
     scene: Option<&'static str>,
     /// The scene of the code by which the user came.
-    code: String,
+    code: Option<CodeScene>,
     /// 1 iOS, 2 Android, 3 another; what conditional menus look at.
     pub(super) client_platform: Option<i64>,
     pub(super) tags: Vec<i64>,
@@ -110,6 +111,7 @@ impl Followers {
             follower.place = Some(place);
             follower.since_seconds = now.seconds();
             follower.scene = scene;
+            follower.code = None;
             self.list.insert(place, open_id.to_owned());
         }
     }
@@ -142,14 +144,24 @@ impl Followers {
         }
     }
 
-    /// A user scanned a code; whether they follow since then.
-    pub(super) fn scanned(&mut self, now: Timestamp, open_id: &str, scene: &str) -> bool {
+    /// A user scanned a code; whether they follow since then. `None` when this can be no user, or there
+    /// is no room for another.
+    pub(super) fn scanned(
+        &mut self,
+        now: Timestamp,
+        open_id: &str,
+        scene: &CodeScene,
+    ) -> Option<bool> {
+        if open_id.is_empty() {
+            return None;
+        }
         let was_there = self.seen(open_id).is_some_and(Follower::follows);
         self.follow(now, open_id, Some("ADD_SCENE_QR_CODE"));
-        if let Some(follower) = self.known.get_mut(open_id).filter(|_| !was_there) {
-            follower.code = scene.to_owned();
+        let follower = self.known.get_mut(open_id)?;
+        if !was_there {
+            follower.code = Some(scene.clone());
         }
-        !was_there
+        Some(!was_there)
     }
 
     /// A user with this OpenID, following or not; `None` when the account has never had one.
@@ -249,7 +261,11 @@ fn told(visit: &mut Visit<'_>, open_id: &str) -> Result<Value, Refusal> {
     if !user.follows() {
         return Ok(json!({ "subscribe": 0, "openid": open_id }));
     }
-    let qr_scene: i64 = user.code.parse().unwrap_or(0);
+    let (qr_scene, qr_scene_str) = match &user.code {
+        Some(CodeScene::Number(number)) => (*number, ""),
+        Some(CodeScene::Text(text)) => (0, text.as_str()),
+        None => (0, ""),
+    };
     Ok(json!({
         "subscribe": 1,
         "openid": open_id,
@@ -260,7 +276,7 @@ fn told(visit: &mut Visit<'_>, open_id: &str) -> Result<Value, Refusal> {
         "tagid_list": user.tags,
         "subscribe_scene": user.scene.unwrap_or("ADD_SCENE_OTHERS"),
         "qr_scene": qr_scene,
-        "qr_scene_str": if qr_scene == 0 { user.code.as_str() } else { "" },
+        "qr_scene_str": qr_scene_str,
     }))
 }
 

@@ -61,6 +61,7 @@ use wxhook::api::{Upload, endpoints};
 use wxhook::id::OpenId;
 use wxhook::quota::QuotaKey;
 use wxhook::secret::AppSecret;
+use wxhook::simulator::platform::endpoints as local_endpoints;
 use wxhook::transport::{Body, Method, Request, Response, Transport, TransportError};
 
 use super::script::{SECRET, Stage};
@@ -810,5 +811,52 @@ fn every_call_counts_against_the_row_that_names_its_path() {
         let row = QuotaKey::of_path(spec.path);
         let declared = spec.quota.filter(|key| key.row().is_some());
         assert_eq!(declared, row, "{}", spec.path);
+    }
+}
+
+/// Answered by no state of the platform that a handler could come to depend on: older doubles of the
+/// tags (分组), and what only the console's people see.
+const STATELESS: &[&str] = &[
+    "/cgi-bin/groups/create",
+    "/cgi-bin/groups/delete",
+    "/cgi-bin/groups/get",
+    "/cgi-bin/groups/getid",
+    "/cgi-bin/groups/members/batchupdate",
+    "/cgi-bin/groups/members/update",
+    "/cgi-bin/groups/update",
+    "/customservice/kfaccount/uploadheadimg",
+    "/customservice/msgrecord/getmsglist",
+    "/wxa/sec/queryblocktmplmsg",
+    "/wxaapi/newtmpl/getcategory",
+    "/wxaapi/newtmpl/getpubtemplatekeywords",
+    "/wxaapi/newtmpl/getpubtemplatetitles",
+];
+
+/// Where scenarios against the local WeChat stand.
+const SCENARIOS: [&str; 3] = [
+    "src/simulator/platform/tests",
+    "tests/it",
+    "tests/it/simulator",
+];
+
+#[test]
+fn every_stateful_endpoint_is_served_by_the_local_wechat_and_has_a_scenario() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut scenarios = String::new();
+    for place in SCENARIOS {
+        for entry in fs::read_dir(root.join(place)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                scenarios += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let served: BTreeSet<_> = local_endpoints().map(|(_, path)| path).collect();
+    for spec in endpoints() {
+        let is_stateless = STATELESS.contains(&spec.path);
+        assert_ne!(served.contains(spec.path), is_stateless, "{}", spec.path);
+        let told = ["\"", "?"].map(|end| format!("{}{end}", spec.path));
+        let has_scenario = told.iter().any(|told| scenarios.contains(told));
+        assert_ne!(has_scenario, is_stateless, "{}: a scenario", spec.path);
     }
 }

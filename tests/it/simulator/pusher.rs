@@ -183,7 +183,7 @@ fn identity(url: &str, mode: Mode) -> Identity {
     }
 }
 
-fn pusher(url: &str, mode: Mode) -> Pusher {
+pub(super) fn pusher(url: &str, mode: Mode) -> Pusher {
     Pusher::new(identity(url, mode), clock(), 7).unwrap()
 }
 

@@ -74,10 +74,22 @@ fn temporary_media_come_back_byte_for_byte_for_three_days() {
         (answer.content_type, answer.file),
         ("audio/amr", Some(file))
     );
+    // As the JS-SDK's voices come, too: under another type, and voices alone.
+    let voice = desk.get_call("/cgi-bin/media/get/jssdk", &format!("media_id={id}"));
+    let answer = desk.answer(&voice);
+    let content = answer.file.map(|file| file.content);
+    assert_eq!(
+        (answer.content_type, content),
+        ("audio/speex", Some(Bytes::from_static(b"#!AMR\n\x00\xff")))
+    );
     assert_eq!(desk.look(Shelf::Media)[0]["file_name"], "声音.amr");
     desk.second = MEDIA_SECONDS;
     assert_eq!(desk.answer(&call).code, Some(40007));
     assert_eq!(desk.look(Shelf::Media), json!([]));
+    let picture = desk.upload(UPLOAD, "type=image", "a.png", b"p");
+    let picture = format!("media_id={}", picture["media_id"].as_str().unwrap());
+    let no_voice = desk.get_call("/cgi-bin/media/get/jssdk", &picture);
+    assert_eq!(desk.answer(&no_voice).code, Some(40007));
     let nothing = desk.get_call("/cgi-bin/media/get", "");
     assert_eq!(desk.answer(&nothing).code, Some(41006));
     let mut odd = Desk::of(Settings {
@@ -368,4 +380,94 @@ fn a_code_is_made_for_a_scene_and_shown_until_it_ends() {
             .iter()
             .any(|code| code["scene"] == "shop-7")
     );
+}
+
+#[test]
+fn a_scan_is_pushed_and_opens_the_window_and_is_remembered_of_whoever_came_by_it() {
+    let mut settings = settings();
+    settings.windows = Windows::On;
+    settings.accounts[0].users = Users::Known([OpenId::new("oOld")].into());
+    let mut desk = Desk::of(settings);
+    let code = |desk: &mut Desk, action: &str, scene: Value| {
+        let made = desk.post(
+            "/cgi-bin/qrcode/create",
+            json!({ "action_name": action, "action_info": { "scene": scene } }),
+        );
+        made["ticket"].as_str().unwrap().to_owned()
+    };
+    let number = code(&mut desk, "QR_LIMIT_SCENE", json!({ "scene_id": 7 }));
+    let words = code(&mut desk, "QR_LIMIT_STR_SCENE", json!({ "scene_str": "7" }));
+    assert_ne!(number, words, "the text 7 is not the number 7");
+    let short = code(&mut desk, "QR_STR_SCENE", json!({ "scene_str": "desk" }));
+    let write = |desk: &mut Desk, user: &str| {
+        let message = json!({ "touser": user, "msgtype": "text", "text": { "content": "a" } });
+        desk.code("/cgi-bin/message/custom/send", message)
+    };
+    assert_eq!(write(&mut desk, "oOld"), 45015);
+    for (user, ticket) in [("oOld", &number), ("oNew", &words), ("oNewer", &number)] {
+        desk.arrange(json!({ "scan": { "openid": user, "ticket": ticket } }));
+    }
+    assert_eq!((write(&mut desk, "oOld"), write(&mut desk, "oNew")), (0, 0));
+
+    let told: Vec<_> = desk
+        .platform
+        .events_after(0)
+        .map(|event| {
+            let key = event.elements.split_once("\n").unwrap().0.to_owned();
+            (event.event.clone(), event.from_user.clone(), key)
+        })
+        .collect();
+    let expected = [
+        ("SCAN", "oOld", "<EventKey><![CDATA[7]]></EventKey>"),
+        (
+            "subscribe",
+            "oNew",
+            "<EventKey><![CDATA[qrscene_7]]></EventKey>",
+        ),
+        (
+            "subscribe",
+            "oNewer",
+            "<EventKey><![CDATA[qrscene_7]]></EventKey>",
+        ),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(event, user, key)| (event.to_owned(), user.to_owned(), key.to_owned()))
+    );
+    let came = |desk: &mut Desk, user: &str| {
+        let told = desk.get("/cgi-bin/user/info", &format!("openid={user}"));
+        let names = ["subscribe_scene", "qr_scene", "qr_scene_str"];
+        names.map(|name| told[name].clone())
+    };
+    let by_code = "ADD_SCENE_QR_CODE";
+    assert_eq!(
+        came(&mut desk, "oNew"),
+        [json!(by_code), json!(0), json!("7")]
+    );
+    assert_eq!(
+        came(&mut desk, "oNewer"),
+        [json!(by_code), json!(7), json!("")]
+    );
+    assert_eq!(
+        came(&mut desk, "oOld"),
+        [json!("ADD_SCENE_OTHERS"), json!(0), json!("")]
+    );
+
+    let mut refused = |second: i64, user: &str, ticket: &str| {
+        let scan = Arrangement::Scan {
+            openid: user.into(),
+            ticket: ticket.into(),
+        };
+        desk.platform.arrange(at(second), None, scan).unwrap_err()
+    };
+    assert_eq!(refused(0, "oOld", "gQmadeUp"), InspectionError::Ticket);
+    assert_eq!(
+        refused(DEFAULT_QR_SECONDS, "oOld", &short),
+        InspectionError::Ticket
+    );
+    for nobody in ["", &"o".repeat(129)] {
+        let expected = InspectionError::User(nobody.to_owned());
+        assert_eq!(refused(0, nobody, &number), expected);
+    }
+    assert_eq!(desk.platform.events_after(0).count(), 3);
 }

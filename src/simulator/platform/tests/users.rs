@@ -127,6 +127,9 @@ fn tag(desk: &mut Desk, name: &str) -> i64 {
 
 #[test]
 fn an_account_has_a_hundred_tags_each_with_a_name_of_its_own() {
+    const CREATE: &str = "/cgi-bin/tags/create";
+    const UPDATE: &str = "/cgi-bin/tags/update";
+    const DELETE: &str = "/cgi-bin/tags/delete";
     let mut desk = Desk::open();
     let create = |name: &str| json!({ "tag": { "name": name } });
     let first = tag(&mut desk, "VIP");
@@ -134,61 +137,57 @@ fn an_account_has_a_hundred_tags_each_with_a_name_of_its_own() {
         tag(&mut desk, &format!("t{number}"));
     }
     for (name, path, body, expected) in [
-        ("one more", "create", create("more"), 45056),
-        ("taken", "create", create("VIP"), 45157),
-        ("the platform's", "create", create("星标组"), 45157),
-        ("no name", "create", create(""), 45157),
-        ("too long", "create", create(&"长".repeat(31)), 45158),
+        ("one more", CREATE, create("more"), 45056),
+        ("taken", CREATE, create("VIP"), 45157),
+        ("the platform's", CREATE, create("星标组"), 45157),
+        ("no name", CREATE, create(""), 45157),
+        ("too long", CREATE, create(&"长".repeat(31)), 45158),
         (
             "renamed",
-            "update",
+            UPDATE,
             json!({ "tag": { "id": first, "name": "金" } }),
             0,
         ),
         (
             "renamed to itself",
-            "update",
+            UPDATE,
             json!({ "tag": { "id": first, "name": "金" } }),
             0,
         ),
         (
             "renamed to another's",
-            "update",
+            UPDATE,
             json!({ "tag": { "id": first, "name": "t1" } }),
             45157,
         ),
         (
             "the star group",
-            "update",
+            UPDATE,
             json!({ "tag": { "id": 2, "name": "x" } }),
             45058,
         ),
         (
             "nobody's",
-            "update",
+            UPDATE,
             json!({ "tag": { "id": 999, "name": "x" } }),
             45159,
         ),
         (
             "the star group",
-            "delete",
+            DELETE,
             json!({ "tag": { "id": 2 } }),
             45058,
         ),
-        ("gone", "delete", json!({ "tag": { "id": first } }), 0),
+        ("gone", DELETE, json!({ "tag": { "id": first } }), 0),
         (
             "gone before",
-            "delete",
+            DELETE,
             json!({ "tag": { "id": first } }),
             45159,
         ),
-        ("room again", "create", create("VIP"), 0),
+        ("room again", CREATE, create("VIP"), 0),
     ] {
-        assert_eq!(
-            desk.code(&format!("/cgi-bin/tags/{path}"), body),
-            expected,
-            "{name} {path}"
-        );
+        assert_eq!(desk.code(path, body), expected, "{name} {path}");
     }
     let listed = desk.get("/cgi-bin/tags/get", "");
     assert_eq!(listed["tags"].as_array().unwrap().len(), 101);
