@@ -17,7 +17,9 @@ use tokio::sync::watch;
 use crate::api::{Api, Delivery};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
-use crate::dispatch::{Courier, Engine, EngineError, EngineParts, Replays, Routes, Stopped};
+use crate::dispatch::{
+    Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
+};
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
@@ -177,6 +179,7 @@ fn engine_runtime() -> Result<Runtime, StartError> {
 #[derive(Debug)]
 struct EngineTask {
     replays: Replays,
+    windows: SharedWindows,
     stop: watch::Sender<bool>,
     done: tokio::task::JoinHandle<Result<Stopped, EngineError>>,
 }
@@ -200,7 +203,7 @@ fn start_engine(
         settings: config.dispatch.clone(),
     });
     let engine = engine?;
-    let replays = engine.replays();
+    let (replays, windows) = (engine.replays(), engine.windows());
     let (stop, stopped) = watch::channel(false);
     // Messages in hand are sent after the word to stop: a keeper renews until all of them are.
     let (done_sending, all_sent) = watch::channel(false);
@@ -216,6 +219,7 @@ fn start_engine(
     });
     Ok(EngineTask {
         replays,
+        windows,
         stop,
         done,
     })
@@ -286,6 +290,7 @@ impl Server {
             pushes: Some(Pushes {
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),
+                windows: engine.windows.clone(),
                 gauges: Arc::clone(&gauges),
             }),
             ..admin

@@ -76,6 +76,8 @@ pub use outbox::Courier;
 pub use replay::{ReplayError, Replays};
 pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
 pub use schedule::{Attempts, ScheduleError};
+pub(crate) use windows::Grant;
+pub use windows::SharedWindows;
 pub use wording::{LongTexts, MAX_CUT_SIGN_BYTES};
 
 /// Handlers that run at the same time.

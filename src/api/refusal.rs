@@ -12,7 +12,8 @@ use crate::platform::error::ErrorCode;
 pub struct Refusal {
     /// What happened and what to do, for people.
     pub error: String,
-    /// The platform's code, if it answered one.
+    /// The platform's code, if it answered one; of what was refused here, the one that it would have
+    /// answered, if that is known.
     pub errcode: Option<i64>,
     /// The platform's request id, if it gave one.
     pub rid: Option<String>,

@@ -19,7 +19,7 @@ use crate::dispatch::outbox::Courier;
 use crate::dispatch::replay::Replays;
 use crate::dispatch::router::Routes;
 use crate::dispatch::runtime::{HandlerRuntime, Staffing};
-use crate::dispatch::windows::WindowKeeper;
+use crate::dispatch::windows::{SharedWindows, WindowKeeper};
 use crate::id::PushId;
 use crate::metric::Counters;
 use crate::store::{Inbox, StoreError};
@@ -72,6 +72,7 @@ pub struct Engine {
     parts: EngineParts,
     runtime: HandlerRuntime,
     replays: (mpsc::Sender<PushId>, mpsc::Receiver<PushId>),
+    windows: SharedWindows,
 }
 
 /// Replays on their way to the engine.
@@ -101,6 +102,7 @@ impl Engine {
             parts,
             runtime,
             replays: mpsc::channel(REPLAYS),
+            windows: SharedWindows::default(),
         })
     }
 
@@ -108,6 +110,11 @@ impl Engine {
     pub fn replays(&self) -> Replays {
         let (inbox, clock) = (&self.parts.inbox, &self.parts.clock);
         Replays::new(Arc::clone(inbox), self.replays.0.clone(), Arc::clone(clock))
+    }
+
+    /// The sending windows, for messages that are sent beside the engine.
+    pub fn windows(&self) -> SharedWindows {
+        self.windows.clone()
     }
 
     /// Runs until `stop` becomes true or its sender is gone, then waits for what is under way, at
@@ -123,6 +130,7 @@ impl Engine {
         let newest = self.parts.inbox.newest();
         let inbox = Arc::clone(&self.parts.inbox);
         let mut machine = Machine::new(self.parts, self.runtime, sender);
+        self.windows.share(machine.outbox.windows());
         // Mostly it takes a moment. What takes longer goes on beside everything else, and what is not
         // known until then is tried. Whatever is left of it when the engine ends, ends with it.
         let mut remembering = JoinSet::new();

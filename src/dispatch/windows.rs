@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -156,6 +156,37 @@ impl WindowKeeper {
         let milliseconds = |id: i64| id >> 20;
         let newest = milliseconds(self.newest.borrow().0);
         newest - milliseconds(self.seen.load(Ordering::Acquire)) > BEHIND
+    }
+}
+
+/// The windows of an engine, for messages that are sent beside it: they use up the same grants. Until
+/// the engine runs nothing is known, and everybody may be tried.
+#[derive(Clone, Default)]
+pub struct SharedWindows(Arc<OnceLock<Arc<WindowKeeper>>>);
+
+impl SharedWindows {
+    /// From now on these windows are asked. Those of the first engine stay.
+    pub(crate) fn share(&self, windows: &Arc<WindowKeeper>) {
+        drop(self.0.set(Arc::clone(windows)));
+    }
+
+    /// Takes one message out of the user's grants; `None` where nothing is known of any.
+    ///
+    /// # Errors
+    /// [`Closed`]: the platform would refuse it.
+    pub(crate) fn take(&self, account: &AppId, user: &OpenId) -> Result<Option<Grant>, Closed> {
+        let windows = self.0.get();
+        windows
+            .map(|windows| windows.take(account, user))
+            .transpose()
+    }
+}
+
+impl fmt::Debug for SharedWindows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SharedWindows")
+            .field(&self.0.get().is_some())
+            .finish()
     }
 }
 

@@ -17,7 +17,7 @@ use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
-use crate::dispatch::Replays;
+use crate::dispatch::{Replays, SharedWindows};
 use crate::metric::{Counter, Counters, Gauge, Gauges};
 use crate::secret::AdminKey;
 use crate::store::{Health, Inbox};
@@ -51,6 +51,8 @@ pub struct Pushes {
     pub inbox: Arc<dyn Inbox>,
     /// How pushes are handled again, and put away.
     pub replays: Replays,
+    /// What an operator's messages use up like replies.
+    pub windows: SharedWindows,
     /// What stands aside.
     pub gauges: Arc<Gauges>,
 }

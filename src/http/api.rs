@@ -13,7 +13,12 @@ use tokio::time::timeout;
 
 use super::admin::Admin;
 use super::token::MAX_REPORT_BYTES;
-use crate::api::{Api, ApiHandle, CallError, RawCall, Refusal};
+use crate::api::endpoint::Endpoint as _;
+use crate::api::message::SendMessage;
+use crate::api::{Api, CallError, RawCall, Refusal};
+use crate::dispatch::Grant;
+use crate::id::{AppId, OpenId};
+use crate::quota::window::Closed;
 use crate::transport::Method;
 
 /// Bytes of the longest call. The longest body that the platform takes is a draft's, of a mebibyte.
@@ -90,20 +95,63 @@ impl Admin {
             Ok(asked) => asked,
             Err(error) => return told(400, error),
         };
+        let grant = match self.grant(&account, &call) {
+            Ok(grant) => grant,
+            Err(closed) => return withheld(&closed),
+        };
         let path = call.path.clone();
-        let runtime = parts.central.runtime().clone();
         let api = match bulk {
             true => parts.api.in_bulk(),
             false => Api::clone(&parts.api),
         };
-        let handle = ApiHandle::new(api, account, runtime);
-        match handle.raw(call).await {
+        // A task of its own: whoever asked may go away, and what the call used up must be known.
+        let called = parts.central.runtime().spawn(async move {
+            let outcome = api.raw(&account, &call).await;
+            if let Some(grant) = grant {
+                settle(grant, outcome.as_ref().err());
+            }
+            outcome
+        });
+        match called.await.unwrap_or(Err(CallError::Stopped)) {
             Ok(answer) => {
                 HttpResponse::Ok().json(json!({ "answer": answer.value, "rid": answer.rid }))
             }
             Err(error) => refused_call(&path, &error),
         }
     }
+
+    /// Takes a customer message out of its user's grants, as a reply is.
+    fn grant(&self, account: &AppId, call: &RawCall) -> Result<Option<Grant>, Closed> {
+        let windows = self.parts().pushes.as_ref().map(|pushes| &pushes.windows);
+        let is_message = call.path == SendMessage::SPEC.path;
+        let user = call.body.as_ref().and_then(|body| body["touser"].as_str());
+        match (windows, user) {
+            (Some(windows), Some(user)) if is_message => windows.take(account, &OpenId::new(user)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A grant is used up unless the message surely was not delivered.
+fn settle(grant: Grant, error: Option<&CallError>) {
+    match error {
+        Some(error) if error.surely_not_executed() => {
+            if let Some(code) = error.code() {
+                grant.refuse(code.0);
+            }
+        }
+        _ => grant.spend(),
+    }
+}
+
+/// A message that its user's windows do not allow: the platform would refuse it.
+fn withheld(closed: &Closed) -> HttpResponse {
+    HttpResponse::Conflict().json(Refusal {
+        error: closed.to_string(),
+        errcode: Some(closed.code()),
+        rid: None,
+        surely_not_executed: true,
+    })
 }
 
 /// `None`: it is longer than the limit.

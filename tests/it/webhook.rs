@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wxhook::api::{self, Api, ApiParts};
 use wxhook::clock::{Clock, ManualClock};
-use wxhook::dispatch::Replays;
+use wxhook::dispatch::{Replays, SharedWindows};
 use wxhook::http::admin::{Admin, AdminParts, Pushes};
 use wxhook::http::webhook::{Account, Role, Webhook};
 use wxhook::http::{Listeners, Running, Settings};
@@ -91,6 +91,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
     let desk = Admin::new(AdminParts {
         pushes: Some(Pushes {
             replays: Replays::detached(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>),
+            windows: SharedWindows::default(),
             gauges: Arc::default(),
             inbox: store,
         }),

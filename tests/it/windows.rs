@@ -389,3 +389,82 @@ fn a_user_who_unfollows_is_not_written_to() {
     assert_eq!(server.stop(), Exit::Clean);
     assert_eq!(wechat.delivered(), 4);
 }
+
+#[test]
+fn what_an_operator_sends_uses_up_the_same_window() {
+    let wechat = WeChat::start(Windows::On);
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().to_str().unwrap();
+    let config = config(&wechat, data_dir, &[]);
+    grow_old(&config);
+    let server = start(config);
+    let admin = server.admin_address().to_string();
+    let mut variables = variables(wechat.skin.url(), data_dir, "127.0.0.1:0");
+    variables.push(("WXHOOK_ADMIN_LISTEN", &admin));
+    let send = |user: &str| run(&["send", "--to", user, "--text", "a"], &variables, "");
+
+    wechat.push(&server, Gesture::Text("3".to_owned()), "oText");
+    eventually("three replies", || (wechat.delivered() == 3).then_some(()));
+    for _ in 0..2 {
+        let (code, _, err) = send("oText");
+        assert_eq!(code, 0, "{err}");
+    }
+    let (code, _, err) = send("oText");
+    assert_eq!(code, 1);
+    let begins = "wxhook: not sent to oText: the window of 48 h is used up: 5 of 5 messages used; it closes at ";
+    assert!(err.starts_with(begins), "{err}");
+    let (code, _, err) = send("oSilent");
+    assert_eq!(code, 1);
+    assert!(err.contains("the user did nothing within 48 h"), "{err}");
+    assert_eq!(wechat.sends(), [Some(0); 5], "no call was in vain");
+
+    // One user's window stops nobody else's message in a file of them.
+    wechat.push(&server, Gesture::Text("1".to_owned()), "oOther");
+    eventually("one more", || (wechat.delivered() == 6).then_some(()));
+    let line = |user: &str| {
+        let text = serde_json::json!({ "content": "b" });
+        format!(
+            "{}\n",
+            serde_json::json!({ "touser": user, "msgtype": "text", "text": text })
+        )
+    };
+    let file = directory.path().join("batch.jsonl");
+    std::fs::write(&file, line("oText") + &line("oOther") + &line("oSilent")).unwrap();
+    let batch = ["send", "--batch", file.to_str().unwrap(), "--json"];
+    let (code, out, err) = run(&batch, &variables, "");
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, &report["sent"]),
+        (1, &serde_json::json!(1)),
+        "{report}{err}"
+    );
+    let refused = serde_json::json!([
+        { "errcode": 45015, "lines": [3] }, { "errcode": 45047, "lines": [1] },
+    ]);
+    assert_eq!(report["refused"], refused);
+
+    // A message that WeChat surely did not take is given back; one that it refuses closes the window.
+    let fault = |code, next| {
+        let rule = FaultRule {
+            path: Some(SEND.to_owned()),
+            host: None,
+            open_id: None,
+            when: When::Next(next),
+            fault: Fault::Code {
+                code,
+                message: None,
+            },
+        };
+        wechat.platform.lock().unwrap().add_fault(rule).unwrap();
+    };
+    fault(48001, 1);
+    assert_eq!(send("oOther").0, 1);
+    for _ in 0..3 {
+        let (code, _, err) = send("oOther");
+        assert_eq!(code, 0, "{err}");
+    }
+    let (code, _, err) = send("oOther");
+    assert_eq!(code, 1);
+    assert!(err.contains("5 of 5 messages used"), "{err}");
+    assert_eq!(server.stop(), Exit::Clean);
+}
