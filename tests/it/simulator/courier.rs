@@ -110,9 +110,9 @@ async fn the_end_of_a_mass_message_reaches_the_server_when_its_time_comes() {
     );
     let seen = server.seen.lock().unwrap().clone();
     let documents: Vec<_> = seen.iter().map(|seen| seen.opened()).collect();
-    // A busy machine may miss the second delivery's five seconds, too.
+    // The connection that the first answer closed may be tried once more before that is noticed.
     assert!(documents.len() >= 2, "it came again after the failure");
-    assert_eq!(pushes[0]["attempts"], documents.len());
+    assert!(pushes[0]["attempts"].as_u64() >= Some(documents.len() as u64));
     assert!(
         documents.iter().all(|again| again == &documents[0]),
         "the same event, sent again"
