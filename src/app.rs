@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::api::{Api, Delivery};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
+use crate::dispatch::passive::{PASSIVE_WAITING, PassiveDesk, PassiveTerms};
 use crate::dispatch::{
     Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
 };
@@ -134,24 +135,44 @@ fn make_webhook(
     inbox: &Arc<dyn Inbox>,
     clock: &Arc<dyn Clock>,
     counters: Arc<Counters>,
+    passive: Option<Arc<PassiveDesk>>,
 ) -> Arc<Webhook> {
     let served = |(name, account): (&String, &AccountSettings)| Account {
         name: name.clone(),
         credentials: account.credentials.clone(),
         paths: account.paths.clone(),
         role: Role::Account,
+        passive: account.passive,
     };
     let component = |(name, component): (&String, &ComponentSettings)| Account {
         name: name.clone(),
         credentials: component.credentials.clone(),
         paths: vec![format!("/component/{name}")],
         role: Role::Component,
+        passive: PassiveTerms::default(),
     };
     let accounts = config.accounts.iter().map(served);
     let accounts = accounts.chain(config.components.iter().map(component));
     let accounts = accounts.collect();
     let (inbox, clock) = (Arc::clone(inbox), Arc::clone(clock));
-    Arc::new(Webhook::new(accounts, &config.http, inbox, clock, counters))
+    Arc::new(Webhook::new(
+        accounts,
+        &config.http,
+        inbox,
+        clock,
+        counters,
+        passive,
+    ))
+}
+
+/// Where requests wait for their handlers, if an account or a route wants that.
+fn passive_desk(config: &Config, routes: &Routes) -> Option<Arc<PassiveDesk>> {
+    let routes = routes.longest_passive();
+    let accounts = config.accounts.values();
+    let is_wanted = accounts
+        .map(|account| account.passive.within)
+        .any(|within| !within.is_zero());
+    (is_wanted || !routes.is_zero()).then(|| PassiveDesk::new(PASSIVE_WAITING, routes))
 }
 
 /// Sends the engine's messages through the API client.
@@ -192,6 +213,7 @@ fn start_engine(
     clock: &Arc<dyn Clock>,
     counters: &Arc<Counters>,
     runtime: &Runtime,
+    passive: &Option<Arc<PassiveDesk>>,
 ) -> Result<EngineTask, StartError> {
     let courier = Arc::new(ApiCourier(Arc::clone(&outward.api)));
     let engine = Engine::new(EngineParts {
@@ -201,6 +223,7 @@ fn start_engine(
         clock: Arc::clone(clock),
         counters: Arc::clone(counters),
         settings: config.dispatch.clone(),
+        passive: passive.clone(),
     });
     let engine = engine?;
     let (replays, windows) = (engine.replays(), engine.windows());
@@ -276,8 +299,9 @@ impl Server {
         let runtime = engine_runtime()?;
         let outward = Outward::new(&config, &clock, &counters)?;
         let admin = outward.admin_parts(&config, &clock, &counters, &runtime)?;
+        let passive = passive_desk(&config, &routes);
         let engine = start_engine(
-            &config, routes, &outward, &inbox, &clock, &counters, &runtime,
+            &config, routes, &outward, &inbox, &clock, &counters, &runtime, &passive,
         )?;
         let gauges = Arc::new(Gauges::default());
         runtime.spawn(aside::watch_over(
@@ -295,7 +319,7 @@ impl Server {
             }),
             ..admin
         }));
-        let webhook = make_webhook(&config, &inbox, &clock, counters);
+        let webhook = make_webhook(&config, &inbox, &clock, counters, passive);
         let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
         let server = Self {
             parts: Stoppable {

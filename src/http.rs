@@ -15,6 +15,7 @@ mod file;
 pub mod freshness;
 mod jssdk;
 pub(crate) mod operate;
+mod passive;
 mod quota;
 mod rejection;
 pub mod server;

@@ -36,6 +36,8 @@ counters! {
     RequestsInvalid => "wxhook_requests_invalid_total",
     /// Pushes answered 503: no room within the budget, or the store failed.
     RequestsOverloaded => "wxhook_requests_overloaded_total",
+    /// Requests left without an answer, so that WeChat repeats the push (`reply.use_retries`).
+    RequestsUnanswered => "wxhook_requests_unanswered_total",
     /// Attempts that ended well.
     AttemptsDone => "wxhook_attempts_done_total",
     /// Attempts that ended with an error, a time-out or a panic.
@@ -46,8 +48,12 @@ counters! {
     PartsSent => "wxhook_parts_sent_total",
     /// Reply parts that surely were not delivered.
     PartsRefused => "wxhook_parts_refused_total",
+    /// Reply parts that were the answer to their push, of those that were sent.
+    PartsAnswered => "wxhook_parts_answered_total",
     /// Reply parts that were refused here, of those above: their user's sending window is closed.
     PartsWithheld => "wxhook_parts_withheld_total",
+    /// Reply parts that were refused with 48001, of those above: their account may not send customer messages.
+    PartsUnauthorized => "wxhook_parts_unauthorized_total",
     /// Texts that were cut, because their sending window allowed no more messages.
     TextsCut => "wxhook_texts_cut_total",
     /// Reply parts whose fate is not known.

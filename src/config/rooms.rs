@@ -32,7 +32,9 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         // A server for a third-party platform needs no account of its own.
         _ => Needs::NoAccount,
     };
-    let accounts = account::read_all(reader, needs, receives);
+    let reply = account::reply(reader);
+    let accounts = account::read_all(reader, needs, receives, reply.unwrap_or_default());
+    reply?;
     let token_service = token::service(reader);
     let quota = quota::settings(
         reader,

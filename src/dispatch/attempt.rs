@@ -14,17 +14,18 @@ use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, Deadline};
 use crate::dispatch::handler::Called;
 use crate::dispatch::live::{Live, Reply};
-use crate::dispatch::router::Routes;
+use crate::dispatch::router::{Policy, Routes};
 use crate::dispatch::schedule::MAX_DELAY;
 use crate::dispatch::slots::Slot;
+use crate::dispatch::wording::Sayings;
 use crate::protocol::message::Message;
 use crate::protocol::push::Push;
 
 /// How an attempt ended.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// The handler returned; these are the messages it says, as the platform takes them.
-    Well(Vec<Bytes>),
+    /// The handler returned; this is what it says.
+    Well(Sayings),
     /// It failed and is to be tried again, after this time if one was asked for.
     Failed {
         error: String,
@@ -80,13 +81,13 @@ impl Job {
     }
 
     async fn attend(&self) -> Verdict {
-        let called = match self.call() {
+        let (push, called) = match self.call() {
             Ok(Some(called)) => called,
-            Ok(None) => return Verdict::Well(Vec::new()),
+            Ok(None) => return Verdict::Well(Sayings::default()),
             Err(error) => return Verdict::GaveUp { error },
         };
         match called.await {
-            Ok(messages) => self.said(&messages),
+            Ok(messages) => self.said(&push, &messages),
             Err(error) => failed(&error),
         }
     }
@@ -95,24 +96,24 @@ impl Job {
     ///
     /// # Errors
     /// Why no attempt can succeed, for people.
-    fn call(&self) -> Result<Option<Called>, String> {
+    fn call(&self) -> Result<Option<(Arc<Push>, Called)>, String> {
         let push = Push::parse(self.live.account(), &self.body)
             .map_err(|malformed| format!("the push cannot be read: {malformed}"))?;
         let push = Arc::new(push);
         let Some(matched) = self.routes.find(&push) else {
-            self.live.routed("none", false);
+            self.live.routed("none", &Policy::default());
             return Ok(None);
         };
-        let policy = matched.route.policy();
-        self.live.routed(matched.route.name(), policy.at_least_once);
+        self.live
+            .routed(matched.route.name(), matched.route.policy());
         let context = Context::new(
-            push,
+            Arc::clone(&push),
             matched.captures,
             Deadline::new(self.clock.monotonic() + self.timeout, &self.clock),
             Reply::new(&self.live),
         );
         match matched.route.call(&context) {
-            Ok(called) => Ok(Some(called)),
+            Ok(called) => Ok(Some((push, called))),
             Err(rejection) if rejection.is_wrong_kind() && matched.route.takes_any_kind() => {
                 Ok(None)
             }
@@ -120,9 +121,9 @@ impl Job {
         }
     }
 
-    fn said(&self, messages: &[Message]) -> Verdict {
-        match self.live.encode_all(messages) {
-            Ok(parts) => Verdict::Well(parts),
+    fn said(&self, push: &Push, messages: &[Message]) -> Verdict {
+        match self.live.encode_all(push, messages) {
+            Ok(sayings) => Verdict::Well(sayings),
             Err(error) => Verdict::GaveUp {
                 error: error.to_string(),
             },

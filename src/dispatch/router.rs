@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use regex::Regex;
 
@@ -313,6 +314,16 @@ impl Routes {
         let (index, captures) = self.0.plan.find(push)?;
         let route = self.0.routes.get(index)?;
         Some(Matched { route, captures })
+    }
+
+    /// The longest time that a route wants the request of its push to wait; zero when none does.
+    pub fn longest_passive(&self) -> Duration {
+        let asked = self
+            .0
+            .routes
+            .iter()
+            .map(|route| route.policy.passive_within);
+        asked.flatten().max().unwrap_or_default()
     }
 
     /// What the route of this name asks for.

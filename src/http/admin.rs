@@ -17,7 +17,7 @@ use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
-use crate::dispatch::{Replays, SharedWindows};
+use crate::dispatch::{NO_CUSTOMER_MESSAGES, Replays, SharedWindows};
 use crate::metric::{Counter, Counters, Gauge, Gauges};
 use crate::secret::AdminKey;
 use crate::store::{Health, Inbox};
@@ -184,6 +184,9 @@ impl Admin {
             "clock_skew_seconds": central.clock_skew(),
             "quotas_used_up": self.used_up(),
         });
+        if self.parts.counters.value(Counter::PartsUnauthorized) > 0 {
+            body["advice"] = NO_CUSTOMER_MESSAGES.into();
+        }
         if let Some(pushes) = pushes {
             body["aside"] = gauged(&pushes.gauges).into();
         }

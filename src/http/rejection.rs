@@ -41,6 +41,9 @@ pub(super) enum Rejection {
     /// The body could not be opened.
     #[error("the body could not be opened: {0}")]
     Body(#[from] OpenError),
+    /// Nothing is said, so that WeChat repeats the push: its handler needs more time.
+    #[error("left without an answer, so that WeChat repeats the push")]
+    LeftUnanswered,
     /// No room in the store, or no commit, within the budget.
     #[error("the push was not stored within the request's budget")]
     Overloaded,
@@ -60,7 +63,9 @@ impl Rejection {
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::Body(error) if !error.is_form() => StatusCode::FORBIDDEN,
             Self::Body(_) => StatusCode::BAD_REQUEST,
-            Self::Overloaded | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::LeftUnanswered | Self::Overloaded | Self::Store(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -69,6 +74,7 @@ impl Rejection {
             Self::Refused(_) => Counter::RequestsForged,
             Self::Body(error) if !error.is_form() => Counter::RequestsForged,
             Self::Stale { .. } => Counter::RequestsStale,
+            Self::LeftUnanswered => Counter::RequestsUnanswered,
             Self::Overloaded | Self::Store(_) => Counter::RequestsOverloaded,
             _ => Counter::RequestsInvalid,
         }

@@ -222,6 +222,8 @@ fn serve_webhook(
         workers => workers,
     };
     let connections = settings.max_connections.div_ceil(workers);
+    // Whoever hangs up while its request waits for a handler takes no answer any more.
+    let waits = webhook.waits();
     start("wxhook-webhook", move || {
         let server = HttpServer::new(move || {
             let desk = Desk::new();
@@ -245,6 +247,7 @@ fn serve_webhook(
             .max_connections(connections)
             .client_request_timeout(HEAD_LIMIT)
             .keep_alive(KEEP_ALIVE)
+            .h1_allow_half_closed(!waits)
             .shutdown_timeout(SHUTDOWN_SECONDS)
             .disable_signals()
             .listen(listener)

@@ -16,9 +16,11 @@ use tokio::time::{Instant, timeout_at};
 use super::component;
 use super::door::{MALFORMED_BYTES, Throttle};
 use super::freshness::{Freshness, Judgement};
+use super::passive;
 use super::rejection::Rejection;
 use super::{MAX_BODY_BYTES, Settings};
 use crate::clock::Clock;
+use crate::dispatch::passive::{PassiveDesk, PassiveTerms, Waiting};
 use crate::metric::{Counter, Counters};
 use crate::protocol::push::{Head, Kind};
 use crate::protocol::{Credentials, Mode, OpenError, Opened, Refusal, Sealed, Verified};
@@ -46,6 +48,8 @@ pub struct Account {
     pub paths: Vec<String>,
     /// Whose pushes come there.
     pub role: Role,
+    /// How long their requests wait for their handlers.
+    pub passive: PassiveTerms,
 }
 
 struct Served {
@@ -62,6 +66,7 @@ pub struct Webhook {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     request_budget: Duration,
+    passive: Option<Arc<PassiveDesk>>,
 }
 
 impl std::fmt::Debug for Webhook {
@@ -73,13 +78,14 @@ impl std::fmt::Debug for Webhook {
 }
 
 impl Webhook {
-    /// Serves these accounts.
+    /// Serves these accounts. `passive`: where requests wait for their handlers, if any does.
     pub fn new(
         accounts: Vec<Account>,
         settings: &Settings,
         inbox: Arc<dyn Inbox>,
         clock: Arc<dyn Clock>,
         counters: Arc<Counters>,
+        passive: Option<Arc<PassiveDesk>>,
     ) -> Self {
         let mut served = HashMap::new();
         for account in accounts {
@@ -99,7 +105,13 @@ impl Webhook {
             clock,
             counters,
             request_budget,
+            passive,
         }
+    }
+
+    /// Whether requests may wait for their handlers.
+    pub(super) const fn waits(&self) -> bool {
+        self.passive.is_some()
     }
 
     /// Answers one request.
@@ -153,7 +165,8 @@ impl Webhook {
         payload: Payload,
         desk: &Desk,
     ) -> Result<HttpResponse, Rejection> {
-        let deadline = Instant::now() + self.request_budget;
+        let came_at = Instant::now();
+        let deadline = came_at + self.request_budget;
         let verified = self.verify(served, request)?;
         let body = read_body(request, payload, deadline).await?;
         let opened = verified
@@ -170,6 +183,7 @@ impl Webhook {
         if head.kind == Kind::Malformed && !self.admit_malformed(served, &opened, &head) {
             return Ok(success());
         }
+        let waiting = self.expect(served, &head, came_at);
         let push = NewPush {
             account: app_id.clone(),
             user: head.user,
@@ -181,8 +195,29 @@ impl Webhook {
             malformed: head.malformed,
             ticket,
         };
-        self.store(push, desk, deadline).await?;
-        Ok(success())
+        let accepted = self.store(push, desk, deadline).await?;
+        let Some(waiting) = waiting else {
+            return Ok(success());
+        };
+        let request = passive::Request {
+            opened: &opened,
+            credentials: &served.account.credentials,
+            came_at,
+            now: received_at,
+        };
+        request.answer(accepted, waiting, &*self.inbox).await
+    }
+
+    /// Waits for the push's handler, where that is wanted and somebody can be answered.
+    fn expect(&self, served: &Served, head: &Head, came_at: Instant) -> Option<Waiting> {
+        let desk = self.passive.as_ref()?;
+        let from_user = matches!(head.kind, Kind::Message | Kind::Event);
+        let is_answerable =
+            from_user && !head.user.as_str().is_empty() && served.account.role == Role::Account;
+        if !is_answerable {
+            return None;
+        }
+        desk.expect(head.dedupe_key, served.account.passive, came_at)
     }
 
     fn verify<'q>(
@@ -228,7 +263,12 @@ impl Webhook {
         stored
     }
 
-    async fn store(&self, push: NewPush, desk: &Desk, deadline: Instant) -> Result<(), Rejection> {
+    async fn store(
+        &self,
+        push: NewPush,
+        desk: &Desk,
+        deadline: Instant,
+    ) -> Result<Accepted, Rejection> {
         let room = match Arc::clone(self.inbox.room()).try_acquire_owned() {
             Ok(room) => room,
             Err(_) => timeout_at(deadline, Arc::clone(self.inbox.room()).acquire_owned())
@@ -238,10 +278,10 @@ impl Webhook {
         };
         let (ticket, pickup) = desk.ticket();
         self.inbox.accept(push, room, ticket);
-        match timeout_at(deadline, pickup)
+        let accepted = timeout_at(deadline, pickup)
             .await
-            .map_err(|_| Rejection::Overloaded)??
-        {
+            .map_err(|_| Rejection::Overloaded)??;
+        match accepted {
             Accepted::Stored(id) => {
                 self.counters.add(Counter::PushesStored);
                 tracing::debug!(push_id = %id, "A push was stored.");
@@ -251,14 +291,14 @@ impl Webhook {
                 tracing::debug!(push_id = %id, "A repeated push was recognised.");
             }
         }
-        Ok(())
+        Ok(accepted)
     }
 }
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// The seven bytes that make WeChat forget the push. Every caller has stored it before.
-fn success() -> HttpResponse {
+pub(super) fn success() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, TEXT))
         .body(Bytes::from_static(b"success"))

@@ -1,8 +1,10 @@
 //! What a route asks for beside its handler: when it is tried again, and how its messages are sent.
 
 use std::panic::Location;
+use std::time::Duration;
 
 use super::{RouteError, Router};
+use crate::dispatch::LATEST_PASSIVE;
 use crate::dispatch::schedule::{Attempts, ScheduleError};
 
 /// What a route asks for. The default asks for nothing.
@@ -14,6 +16,8 @@ pub(crate) struct Policy {
     pub(crate) resumable: bool,
     /// Whether a message is sent again when its answer was not seen.
     pub(crate) at_least_once: bool,
+    /// How long the request of the push waits for the handler; as its account says when none.
+    pub(crate) passive_within: Option<Duration>,
 }
 
 impl<S> Router<S> {
@@ -63,6 +67,20 @@ impl<S> Router<S> {
     #[track_caller]
     pub fn at_least_once(self) -> Self {
         self.of_last("at_least_once", |policy| policy.at_least_once = true)
+    }
+
+    /// What the route just before returns within this time, from when the push came, is the answer to the
+    /// push itself: a passive reply (被动回复). It costs no call and needs no sending window. What comes
+    /// later, what such a reply cannot say, and all but the first message go out as customer messages.
+    /// Zero: never; otherwise as `reply.passive_within` says. WeChat waits 5 s: at most
+    /// [`LATEST_PASSIVE`](crate::dispatch::LATEST_PASSIVE).
+    #[must_use]
+    #[track_caller]
+    pub fn passive_within(self, within: Duration) -> Self {
+        let within = within.min(LATEST_PASSIVE);
+        self.of_last("passive_within", |policy| {
+            policy.passive_within = Some(within);
+        })
     }
 
     #[track_caller]
