@@ -207,25 +207,10 @@ struct EngineTask {
 
 fn start_engine(
     config: &Config,
-    routes: Routes,
+    engine: Engine,
     outward: &Outward,
-    inbox: &Arc<dyn Inbox>,
-    clock: &Arc<dyn Clock>,
-    counters: &Arc<Counters>,
     runtime: &Runtime,
-    passive: &Option<Arc<PassiveDesk>>,
-) -> Result<EngineTask, StartError> {
-    let courier = Arc::new(ApiCourier(Arc::clone(&outward.api)));
-    let engine = Engine::new(EngineParts {
-        inbox: Arc::clone(inbox),
-        courier,
-        routes,
-        clock: Arc::clone(clock),
-        counters: Arc::clone(counters),
-        settings: config.dispatch.clone(),
-        passive: passive.clone(),
-    });
-    let engine = engine?;
+) -> EngineTask {
     let (replays, windows) = (engine.replays(), engine.windows());
     let (stop, stopped) = watch::channel(false);
     // Messages in hand are sent after the word to stop: a keeper renews until all of them are.
@@ -240,12 +225,12 @@ fn start_engine(
         quotas.close().await;
         stopped
     });
-    Ok(EngineTask {
+    EngineTask {
         replays,
         windows,
         stop,
         done,
-    })
+    }
 }
 
 /// What an operator wants to see in the first lines of a log.
@@ -300,9 +285,16 @@ impl Server {
         let outward = Outward::new(&config, &clock, &counters)?;
         let admin = outward.admin_parts(&config, &clock, &counters, &runtime)?;
         let passive = passive_desk(&config, &routes);
-        let engine = start_engine(
-            &config, routes, &outward, &inbox, &clock, &counters, &runtime, &passive,
-        )?;
+        let engine = Engine::new(EngineParts {
+            inbox: Arc::clone(&inbox),
+            courier: Arc::new(ApiCourier(Arc::clone(&outward.api))),
+            routes,
+            clock: Arc::clone(&clock),
+            counters: Arc::clone(&counters),
+            settings: config.dispatch.clone(),
+            passive: passive.clone(),
+        })?;
+        let engine = start_engine(&config, engine, &outward, &runtime);
         let gauges = Arc::new(Gauges::default());
         runtime.spawn(aside::watch_over(
             Arc::clone(&inbox),
