@@ -32,6 +32,8 @@ use crate::transport::SetupError;
 
 mod admin_key;
 mod aside;
+mod callback_addresses;
+mod descriptors;
 mod direct;
 mod limits;
 pub mod logging;
@@ -40,6 +42,7 @@ mod signals;
 mod token_server;
 
 pub(crate) use admin_key::find as find_admin_key;
+use callback_addresses::CallbackAddresses;
 pub(crate) use direct::Direct;
 use outward::Outward;
 pub(crate) use signals::Signals;
@@ -140,12 +143,14 @@ fn make_webhook(
         credentials: account.credentials.clone(),
         paths: account.paths.clone(),
         role: Role::Account,
+        release_check: false,
     };
     let component = |(name, component): (&String, &ComponentSettings)| Account {
         name: name.clone(),
         credentials: component.credentials.clone(),
         paths: vec![format!("/component/{name}")],
         role: Role::Component,
+        release_check: component.release_check,
     };
     let accounts = config.accounts.iter().map(served);
     let accounts = accounts.chain(config.components.iter().map(component));
@@ -269,6 +274,7 @@ impl Server {
     pub fn start_on(config: Config, routes: Routes, handed: Handed) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let counters = Arc::new(Counters::default());
+        descriptors::make_room(config.http.max_connections);
         let listeners = Listeners::bind_rest(&config.http, handed.public, handed.admin)?;
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
@@ -286,8 +292,16 @@ impl Server {
             config.store.dead_cap,
             engine.stop.subscribe(),
         ));
+        let webhook = make_webhook(&config, &inbox, &clock, Arc::clone(&counters));
+        let sources = webhook.sources();
+        if let Some(upkeep) =
+            CallbackAddresses::prepare(&config, &outward.api, sources, &clock, &counters)
+        {
+            runtime.spawn(upkeep.keep_up(engine.stop.subscribe()));
+        }
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
+                sources: Arc::clone(sources),
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),
                 windows: engine.windows.clone(),
@@ -295,7 +309,6 @@ impl Server {
             }),
             ..admin
         }));
-        let webhook = make_webhook(&config, &inbox, &clock, counters);
         let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
         let server = Self {
             parts: Stoppable {
