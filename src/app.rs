@@ -33,6 +33,8 @@ use crate::transport::SetupError;
 
 mod admin_key;
 mod aside;
+mod callback_addresses;
+mod descriptors;
 mod direct;
 mod limits;
 pub mod logging;
@@ -41,6 +43,7 @@ mod signals;
 mod token_server;
 
 pub(crate) use admin_key::find as find_admin_key;
+use callback_addresses::CallbackAddresses;
 pub(crate) use direct::Direct;
 use outward::Outward;
 pub(crate) use signals::Signals;
@@ -143,6 +146,7 @@ fn make_webhook(
         paths: account.paths.clone(),
         role: Role::Account,
         passive: account.passive,
+        release_check: false,
     };
     let component = |(name, component): (&String, &ComponentSettings)| Account {
         name: name.clone(),
@@ -150,6 +154,7 @@ fn make_webhook(
         paths: vec![format!("/component/{name}")],
         role: Role::Component,
         passive: PassiveTerms::default(),
+        release_check: component.release_check,
     };
     let accounts = config.accounts.iter().map(served);
     let accounts = accounts.chain(config.components.iter().map(component));
@@ -277,6 +282,7 @@ impl Server {
     pub fn start_on(config: Config, routes: Routes, handed: Handed) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let counters = Arc::new(Counters::default());
+        descriptors::make_room(config.http.max_connections);
         let listeners = Listeners::bind_rest(&config.http, handed.public, handed.admin)?;
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
@@ -302,8 +308,16 @@ impl Server {
             config.store.dead_cap,
             engine.stop.subscribe(),
         ));
+        let webhook = make_webhook(&config, &inbox, &clock, Arc::clone(&counters), passive);
+        let sources = webhook.sources();
+        if let Some(upkeep) =
+            CallbackAddresses::prepare(&config, &outward.api, sources, &clock, &counters)
+        {
+            runtime.spawn(upkeep.keep_up(engine.stop.subscribe()));
+        }
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
+                sources: Arc::clone(sources),
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),
                 windows: engine.windows.clone(),
@@ -311,7 +325,6 @@ impl Server {
             }),
             ..admin
         }));
-        let webhook = make_webhook(&config, &inbox, &clock, counters, passive);
         let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
         let server = Self {
             parts: Stoppable {

@@ -568,6 +568,9 @@ pub enum StoreError {
     /// The store refuses new pushes for now.
     #[error("the store takes no new pushes: {0}")]
     Refusing(Arc<str>),
+    /// The push could not be stored by its ticket's deadline, so it was not.
+    #[error("the push could not be stored in time")]
+    Late,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

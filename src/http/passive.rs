@@ -11,11 +11,11 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
-use super::rejection::Rejection;
 use super::webhook::success;
 use crate::clock::Timestamp;
 use crate::dispatch::passive::{Answer, Outcome, Waiting};
 use crate::id::PushId;
+use crate::metric::{Counter, Counters};
 use crate::protocol::message::PassiveReply;
 use crate::protocol::{Credentials, Fresh, Opened};
 use crate::store::{Accepted, Inbox, Part, PartState, Story};
@@ -32,6 +32,7 @@ const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-
 pub(super) struct Request<'a> {
     pub(super) opened: &'a Opened,
     pub(super) credentials: &'a Credentials,
+    pub(super) counters: &'a Counters,
     pub(super) came_at: Instant,
     pub(super) now: Timestamp,
 }
@@ -43,7 +44,7 @@ impl Request<'_> {
         accepted: Accepted,
         waiting: Waiting,
         inbox: &dyn Inbox,
-    ) -> Result<HttpResponse, Rejection> {
+    ) -> HttpResponse {
         if let Accepted::Repeat(push) = accepted
             && waiting.is_first()
         {
@@ -51,20 +52,21 @@ impl Request<'_> {
                 Past::Open => {}
                 Past::Answered(document) => {
                     waiting.give_up();
-                    return Ok(self.say(Answer::kept(document)));
+                    return self.say(Answer::kept(document));
                 }
                 Past::Handled => {
                     waiting.give_up();
-                    return Ok(success());
+                    return success();
                 }
             }
         }
         match waiting.outcome().await {
-            Outcome::Answer(answer) => Ok(self.say(answer)),
-            Outcome::Success => Ok(success()),
+            Outcome::Answer(answer) => self.say(answer),
+            Outcome::Success => success(),
             Outcome::Silence => {
                 sleep_until(self.came_at + HUNG_UP).await;
-                Err(Rejection::LeftUnanswered)
+                self.counters.add(Counter::RequestsUnanswered);
+                HttpResponse::ServiceUnavailable().finish()
             }
         }
     }

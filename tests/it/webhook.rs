@@ -79,6 +79,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
             Role::Component => vec!["/component/default".to_owned()],
         },
         role,
+        release_check: role == Role::Component,
     };
     let listeners = Listeners::bind(&settings).unwrap();
     let (address, admin) = listeners.addresses().unwrap();
@@ -96,6 +97,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
             replays: Replays::detached(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>),
             windows: SharedWindows::default(),
             gauges: Arc::default(),
+            sources: Arc::clone(webhook.sources()),
             inbox: store,
         }),
         counters: Arc::clone(&counters),
