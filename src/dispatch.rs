@@ -45,6 +45,7 @@
 
 use std::time::Duration;
 
+mod accounts;
 mod attempt;
 mod ending;
 mod engine;
@@ -67,6 +68,7 @@ mod slots;
 mod windows;
 mod wording;
 
+pub use accounts::{Accounts, Api};
 pub use engine::{Engine, EngineError, EngineParts, Stopped};
 pub use error::Error;
 pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
@@ -74,7 +76,10 @@ pub use handler::{Called, Handler, IntoReply};
 pub use live::{Reply, SendError};
 pub use outbox::Courier;
 pub use replay::{ReplayError, Replays};
-pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
+pub use router::{
+    Candidate, Explanation, Facts, Guard, Hours, HoursError, Outcome, Pattern, Place, RouteError,
+    RouteErrors, Router, Routes, Specificity, TextRule, account, between, guard, pattern,
+};
 pub use schedule::{Attempts, ScheduleError};
 pub(crate) use windows::Grant;
 pub use windows::SharedWindows;

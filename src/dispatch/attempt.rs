@@ -10,11 +10,12 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Timestamp};
+use crate::dispatch::accounts::Accounts;
 use crate::dispatch::error::{Advice, Error, shorten};
-use crate::dispatch::extract::{Context, Deadline};
+use crate::dispatch::extract::{Context, ContextParts, Deadline};
 use crate::dispatch::handler::Called;
 use crate::dispatch::live::{Live, Reply};
-use crate::dispatch::router::Routes;
+use crate::dispatch::router::{Facts, Routes};
 use crate::dispatch::schedule::MAX_DELAY;
 use crate::dispatch::slots::Slot;
 use crate::protocol::message::Message;
@@ -53,6 +54,7 @@ pub(crate) struct Job {
     pub(crate) body: Bytes,
     pub(crate) live: Arc<Live>,
     pub(crate) routes: Routes,
+    pub(crate) accounts: Accounts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
     pub(crate) outcomes: mpsc::Sender<Finished>,
@@ -99,24 +101,41 @@ impl Job {
         let push = Push::parse(self.live.account(), &self.body)
             .map_err(|malformed| format!("the push cannot be read: {malformed}"))?;
         let push = Arc::new(push);
-        let Some(matched) = self.routes.find(&push) else {
-            self.live.routed("none", false);
+        let facts = self.facts();
+        let Some(matched) = self.routes.find(&push, &facts) else {
+            self.live.unrouted();
             return Ok(None);
         };
         let policy = matched.route.policy();
-        self.live.routed(matched.route.name(), policy.at_least_once);
-        let context = Context::new(
+        let name = matched.route.name();
+        self.live.routed(name, matched.id, policy.at_least_once);
+        let context = Context::new(ContextParts {
             push,
-            matched.captures,
-            Deadline::new(self.clock.monotonic() + self.timeout, &self.clock),
-            Reply::new(&self.live),
-        );
+            captures: matched.captures,
+            deadline: Deadline::new(self.clock.monotonic() + self.timeout, &self.clock),
+            reply: Reply::new(&self.live),
+            accounts: self.accounts.clone(),
+        });
         match matched.route.call(&context) {
             Ok(called) => Ok(Some(called)),
             Err(rejection) if rejection.is_wrong_kind() && matched.route.takes_any_kind() => {
                 Ok(None)
             }
             Err(rejection) => Err(rejection.to_string()),
+        }
+    }
+
+    /// What routes may go by beside the push.
+    fn facts(&self) -> Facts {
+        let account = self.live.account();
+        let facts = Facts::new(account.clone(), self.clock.now());
+        if !self.routes.has_guards() {
+            return facts;
+        }
+        let facts = facts.with_window(self.live.standing());
+        match self.accounts.name(account) {
+            Some(name) => facts.named(Arc::clone(name)),
+            None => facts,
         }
     }
 

@@ -130,7 +130,8 @@ impl Machine {
             return;
         };
         let live = ending.live;
-        let policy = self.parts.routes.policy(live.route());
+        let routes = &self.parts.routes;
+        let policy = live.route_id().and_then(|id| routes.policy(id));
         let own = policy.and_then(|policy| policy.attempts.as_ref());
         let terms = Terms {
             attempts: own.unwrap_or(&self.parts.settings.attempts),

@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::clock::Clock;
 use crate::dispatch::Settings;
+use crate::dispatch::accounts::Accounts;
 use crate::dispatch::attempt::Finished;
 use crate::dispatch::ending::Spoken;
 use crate::dispatch::machine::{Event, Machine};
@@ -33,6 +34,8 @@ pub struct EngineParts {
     pub courier: Arc<dyn Courier>,
     /// Who handles what.
     pub routes: Routes,
+    /// The accounts' names, and how handlers call the platform for them.
+    pub accounts: Accounts,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where attempts and parts are counted.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
+use crate::dispatch::accounts::Accounts;
 use crate::dispatch::live::Reply;
-use crate::id::OpenId;
+use crate::id::{AppId, OpenId};
 use crate::protocol::push::{Push, PushType, Typed};
 
 mod captured;
@@ -21,20 +22,27 @@ pub struct Context {
     captures: Vec<(String, String)>,
     deadline: Deadline,
     reply: Reply,
+    accounts: Accounts,
+}
+
+/// What a context is made of.
+pub(crate) struct ContextParts {
+    pub(crate) push: Arc<Push>,
+    /// The named groups of the pattern that matched.
+    pub(crate) captures: Vec<(String, String)>,
+    pub(crate) deadline: Deadline,
+    pub(crate) reply: Reply,
+    pub(crate) accounts: Accounts,
 }
 
 impl Context {
-    pub(crate) fn new(
-        push: Arc<Push>,
-        captures: Vec<(String, String)>,
-        deadline: Deadline,
-        reply: Reply,
-    ) -> Self {
+    pub(crate) fn new(parts: ContextParts) -> Self {
         Self {
-            push,
-            captures,
-            deadline,
-            reply,
+            push: parts.push,
+            captures: parts.captures,
+            deadline: parts.deadline,
+            reply: parts.reply,
+            accounts: parts.accounts,
         }
     }
 
@@ -48,9 +56,18 @@ impl Context {
         &self.captures
     }
 
+    /// The account that received the push.
+    pub fn account(&self) -> &AppId {
+        self.reply.account()
+    }
+
     /// When the handler must have ended.
     pub fn deadline(&self) -> &Deadline {
         &self.deadline
+    }
+
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 }
 
@@ -60,7 +77,7 @@ impl Context {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}` as an argument",
     label = "this is no extractor for handlers of a `Router<{S}>`",
-    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Reply`, `Deadline`",
+    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Reply`, `Api`, `Deadline`",
     note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` needs `T: Deserialize`"
 )]
 pub trait FromPush<S>: Sized {

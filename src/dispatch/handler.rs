@@ -84,7 +84,7 @@ pub type Called = BoxFuture<'static, Result<Vec<Message>, Error>>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no handler for a `Router<{S}>`",
     label = "not an async function of extractors that returns a reply",
-    note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Reply`, `Deadline`",
+    note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Reply`, `Api`, `Deadline`",
     note = "it returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them whose error is a `wxhook` `Error` or turns into one",
     note = "its future must be `Send`: nothing like `Rc` or a `std` lock guard may be held across an `.await`"
 )]

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::clock::Timestamp;
 use crate::dispatch::outbox::{Outbox, Record};
+use crate::dispatch::router::RouteId;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
 use crate::quota::window::Standing;
@@ -25,7 +26,7 @@ pub(crate) struct Live {
     to: OpenId,
     /// When the handlers' threads took it up, in milliseconds + 1 of the monotonic clock; 0 before.
     begun: AtomicU64,
-    route: OnceLock<Arc<str>>,
+    route: OnceLock<(Arc<str>, Option<RouteId>)>,
     /// Whether the route wants a message sent again whose answer was not seen.
     at_least_once: AtomicBool,
     /// What earlier attempts of this run have said.
@@ -112,14 +113,24 @@ impl Live {
     }
 
     /// Notes the route that won, and whether its messages are sent again when an answer was not seen.
-    pub(crate) fn routed(&self, name: impl Into<Arc<str>>, at_least_once: bool) {
+    pub(crate) fn routed(&self, name: Arc<str>, id: RouteId, at_least_once: bool) {
         self.at_least_once.store(at_least_once, Ordering::Release);
-        self.route.get_or_init(|| name.into());
+        self.route.get_or_init(|| (name, Some(id)));
+    }
+
+    /// Notes that no route takes the push.
+    pub(crate) fn unrouted(&self) {
+        self.route.get_or_init(|| ("none".into(), None));
     }
 
     /// The route that won, if the attempt came so far.
     pub(crate) fn route(&self) -> &str {
-        self.route.get().map_or("-", |name| name)
+        self.route.get().map_or("-", |(name, _)| name)
+    }
+
+    /// Its number.
+    pub(crate) fn route_id(&self) -> Option<RouteId> {
+        self.route.get().and_then(|(_, id)| *id)
     }
 
     /// Ends the attempt: from now on nothing more is said in its name.
@@ -270,6 +281,11 @@ impl Reply {
         Self {
             live: Arc::clone(live),
         }
+    }
+
+    /// The account in whose name it speaks.
+    pub(crate) fn account(&self) -> &AppId {
+        &self.live.account
     }
 
     /// Sends a message to the user of the push, and waits until the platform has taken it.

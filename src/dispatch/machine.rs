@@ -242,6 +242,7 @@ impl Machine {
             body: running.push.body.clone(),
             live: Arc::clone(&live),
             routes: self.parts.routes.clone(),
+            accounts: self.parts.accounts.clone(),
             clock: Arc::clone(&self.parts.clock),
             timeout,
             outcomes: self.outcomes.clone(),

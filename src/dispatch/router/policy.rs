@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::{RouteError, Router};
+use super::{Fixture, RouteError, Router};
 use crate::dispatch::schedule::{Attempts, ScheduleError};
 
 /// What a route asks for. The default asks for nothing.
@@ -34,8 +34,8 @@ impl<S> Router<S> {
         };
         let mut concerned = 0;
         for entry in &mut self.entries {
-            if entry.policy.attempts.is_none() {
-                entry.policy.attempts = Some(attempts.clone());
+            if entry.fixture.policy.attempts.is_none() {
+                entry.fixture.policy.attempts = Some(attempts.clone());
                 concerned += 1;
             }
         }
@@ -46,33 +46,38 @@ impl<S> Router<S> {
         self
     }
 
-    /// The route just before may be tried again after it has said something with
+    /// The route just before, or each of the group just before, may be tried again after it has said something with
     /// [`Reply::send`](crate::dispatch::Reply::send): its handler says the same again, in the same
     /// order, and what was said already is not sent a second time. Not for answers that differ from try
     /// to try, such as those of a language model: the second would go on where the first stopped.
     #[must_use]
     #[track_caller]
     pub fn resumable(self) -> Self {
-        self.of_last("resumable", |policy| policy.resumable = true)
+        self.of_latest("resumable", |fixture| fixture.policy.resumable = true)
     }
 
-    /// A message of the route just before is sent again when its answer was not seen, for as long as
+    /// A message of the route or group just before is sent again when its answer was not seen, for as long as
     /// `dispatch.send_patience`, and after the end of the process: its user may get it twice. Without
     /// this such a message is *unknown* and is not repeated.
     #[must_use]
     #[track_caller]
     pub fn at_least_once(self) -> Self {
-        self.of_last("at_least_once", |policy| policy.at_least_once = true)
+        self.of_latest("at_least_once", |fixture| {
+            fixture.policy.at_least_once = true;
+        })
     }
 
+    /// Changes what stands just before: a route, or the routes of a group.
     #[track_caller]
-    fn of_last(mut self, what: &'static str, ask: impl FnOnce(&mut Policy)) -> Self {
-        match self.entries.last_mut() {
-            Some(entry) => ask(&mut entry.policy),
-            None => {
-                let at = Location::caller();
-                self.faults.push(RouteError::NoRoute { what, at });
-            }
+    pub(super) fn of_latest(mut self, what: &'static str, change: impl Fn(&mut Fixture)) -> Self {
+        let latest = self.entries.get_mut(self.latest..).unwrap_or_default();
+        if latest.is_empty() {
+            let at = Location::caller();
+            self.faults.push(RouteError::NoRoute { what, at });
+            return self;
+        }
+        for entry in latest {
+            change(&mut entry.fixture);
         }
         self
     }
