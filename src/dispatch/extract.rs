@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
 use crate::dispatch::accounts::Accounts;
+use crate::dispatch::blocking::Pool;
+use crate::dispatch::gates::Pass;
 use crate::dispatch::live::Reply;
 use crate::id::{AppId, OpenId};
 use crate::protocol::push::{Push, PushType, Typed};
@@ -23,6 +25,8 @@ pub struct Context {
     deadline: Deadline,
     reply: Reply,
     accounts: Accounts,
+    pool: Pool,
+    pass: Option<Arc<Pass>>,
 }
 
 /// What a context is made of.
@@ -33,6 +37,10 @@ pub(crate) struct ContextParts {
     pub(crate) deadline: Deadline,
     pub(crate) reply: Reply,
     pub(crate) accounts: Accounts,
+    /// Where functions that are not async run.
+    pub(crate) pool: Pool,
+    /// The right to be behind the route's gate, if it has one.
+    pub(crate) pass: Option<Arc<Pass>>,
 }
 
 impl Context {
@@ -43,6 +51,8 @@ impl Context {
             deadline: parts.deadline,
             reply: parts.reply,
             accounts: parts.accounts,
+            pool: parts.pool,
+            pass: parts.pass,
         }
     }
 
@@ -64,6 +74,14 @@ impl Context {
     /// When the handler must have ended.
     pub fn deadline(&self) -> &Deadline {
         &self.deadline
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn pass(&self) -> Option<Arc<Pass>> {
+        self.pass.clone()
     }
 
     pub(crate) fn accounts(&self) -> &Accounts {
@@ -144,6 +162,17 @@ impl<S> FromPush<S> for OpenId {
         match from.as_str() {
             "" => Err(Rejection::wrong_kind("the push comes from no user")),
             _ => Ok(from.clone()),
+        }
+    }
+}
+
+/// What only some pushes have: `None` of a push that is of another kind.
+impl<S, T: FromPush<S>> FromPush<S> for Option<T> {
+    fn from_push(context: &Context, state: &S) -> Result<Self, Rejection> {
+        match T::from_push(context, state) {
+            Ok(value) => Ok(Some(value)),
+            Err(rejection) if rejection.is_wrong_kind() => Ok(None),
+            Err(rejection) => Err(rejection),
         }
     }
 }

@@ -106,6 +106,11 @@ impl Live {
         self.begun.store(milliseconds + 1, Ordering::Release);
     }
 
+    /// It waits, and its time does not run, until it is begun again.
+    pub(crate) fn pause(&self) {
+        self.begun.store(0, Ordering::Release);
+    }
+
     /// When they took it up.
     pub(crate) fn begun(&self) -> Option<Duration> {
         let milliseconds = self.begun.load(Ordering::Acquire).checked_sub(1)?;

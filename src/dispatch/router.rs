@@ -14,21 +14,24 @@ mod facts;
 mod group;
 mod guard;
 mod hours;
+mod layer;
 mod plan;
 mod policy;
 mod routes;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod wrap;
 
 pub use check::{RouteError, RouteErrors};
 pub use explain::{Candidate, Explanation, Outcome, Place};
 pub use facts::Facts;
 pub use guard::{Guard, account, guard};
 pub use hours::{Hours, HoursError, between};
+pub use layer::{AtOnce, Layer, OnlyInWindow, TimeLimit};
 use routes::Route;
-pub(crate) use routes::RouteId;
 pub use routes::Routes;
+pub(crate) use routes::{Matched, RouteId};
 use rule::Rule;
 pub use rule::{Pattern, Specificity, TextRule, pattern};
 
@@ -40,8 +43,8 @@ use self::policy::Policy;
 /// order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
 /// what is left. A push that no route takes is done without an answer.
 ///
-/// What is written after a route concerns what stands before it: [`layer`](Router::layer)
-/// all routes so far, [`guard`](Router::guard), [`resumable`](Router::resumable)
+/// What is written after a route concerns what stands before it: [`layer`](Router::layer) and
+/// [`wrap`](Router::wrap) all routes so far, [`guard`](Router::guard), [`resumable`](Router::resumable)
 /// and [`at_least_once`](Router::at_least_once) the route or group just before. Groups are routers of
 /// their own, put in by [`nest`](Router::nest) or [`merge`](Router::merge).
 pub struct Router<S> {
@@ -66,6 +69,8 @@ struct Fixture {
     /// The groups it is in, from the outermost on.
     groups: Vec<Arc<str>>,
     guards: Vec<Guard>,
+    /// Where the functions around its handler were put there, from the innermost on.
+    around: Vec<&'static Location<'static>>,
     policy: Policy,
 }
 
@@ -198,6 +203,7 @@ impl<S> Router<S> {
                 at: Location::caller(),
                 groups: Vec::new(),
                 guards: Vec::new(),
+                around: Vec::new(),
                 policy: Policy::default(),
             },
             start: Box::new(move |context, state| handler.start(context, state)),

@@ -8,6 +8,8 @@ mod chaos;
 mod fairness;
 pub(crate) mod kit;
 mod lanes;
+mod layers;
+mod plain;
 mod policies;
 mod replies;
 mod restarts;

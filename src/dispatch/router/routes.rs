@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::explain::{Explanation, explain};
 use super::plan::{Fitting, Plan};
@@ -93,6 +94,18 @@ impl Routes {
     /// Whether any route has guards, so that the facts are looked at.
     pub(crate) fn has_guards(&self) -> bool {
         self.0.has_guards
+    }
+
+    /// Routes of which only so many handlers may run at once.
+    pub(crate) fn bounded(&self) -> impl Iterator<Item = (RouteId, usize)> {
+        let routes = self.0.routes.iter().enumerate();
+        routes.filter_map(|(index, route)| Some((RouteId(index), route.policy().at_once?)))
+    }
+
+    /// The shortest time that any route gives its attempts.
+    pub(crate) fn shortest_limit(&self) -> Option<Duration> {
+        let limits = self.0.routes.iter().map(|route| route.policy().time_limit);
+        limits.flatten().min()
     }
 
     /// What a route asks for.
