@@ -19,7 +19,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
 use crate::dispatch::passive::{PASSIVE_WAITING, PassiveDesk, PassiveTerms};
 use crate::dispatch::{
-    Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
+    Accounts, Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
 };
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
@@ -191,6 +191,16 @@ impl Courier for ApiCourier {
     }
 }
 
+/// The names of all that receive: a component's pushes are its own.
+fn accounts(config: &Config) -> Accounts {
+    let accounts = config.accounts.iter();
+    let accounts = accounts.map(|(name, account)| (&account.credentials, name));
+    let components = config.components.iter();
+    let components = components.map(|(name, component)| (&component.credentials, name));
+    let all = accounts.chain(components);
+    Accounts::named(all.map(|(credentials, name)| (credentials.app_id().clone(), name.as_str())))
+}
+
 /// The runtime of everything that goes out.
 fn engine_runtime() -> Result<Runtime, StartError> {
     tokio::runtime::Builder::new_multi_thread()
@@ -295,6 +305,7 @@ impl Server {
             inbox: Arc::clone(&inbox),
             courier: Arc::new(ApiCourier(Arc::clone(&outward.api))),
             routes,
+            accounts: accounts(&config).calling(Api::clone(&outward.api), runtime.handle().clone()),
             clock: Arc::clone(&clock),
             counters: Arc::clone(&counters),
             settings: config.dispatch.clone(),

@@ -263,7 +263,7 @@ pub struct Attempt {
     pub route: String,
     /// How it ended.
     pub ended: Ended,
-    /// What the handler said, when it failed.
+    /// What the handler said, when it failed; why it was not run, when its route did not want that.
     pub error: Option<String>,
     /// Whether its user's newer pushes did not wait for it, so that they may have been handled before.
     pub out_of_order: bool,

@@ -196,6 +196,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let handlers = count(reader, &key("handlers"), 1, 100_000);
     let handler_threads = count(reader, &key("handler_threads"), 1, 1_024);
     let max_handler_threads = count(reader, &key("max_handler_threads"), 1, 1_024);
+    let blocking_threads = count(reader, &key("blocking_threads"), 1, 1_024);
     let blocked_after = reader.text(&key("blocked_after"), between("10ms", "1h"));
     let handler_timeout = reader.text(&key("handler_timeout"), between("10ms", "1d"));
     let attempts = reader.list(&key("attempts"), |text| Ok(text.to_owned()));
@@ -238,6 +239,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         stop_grace: stop_grace?,
         handler_threads: handler_threads?,
         max_handler_threads: max_handler_threads?,
+        blocking_threads: blocking_threads?,
         blocked_after: blocked_after?,
         ..crate::dispatch::Settings::default()
     })

@@ -62,7 +62,6 @@ impl Machine {
     }
 
     pub(crate) fn time_out(&mut self, now: Duration) {
-        let timeout = self.parts.settings.handler_timeout;
         let mut next: Option<Duration> = None;
         let mut late = Vec::new();
         for (ticket, running) in self.running.iter() {
@@ -70,19 +69,25 @@ impl Machine {
                 continue;
             };
             // While all threads are blocked by others, the time of those who wait does not run.
-            let ends = live.begun().unwrap_or(now) + timeout;
-            if ends <= now {
-                late.push(ticket);
-            } else {
-                next = Some(next.map_or(ends, |known| known.min(ends)));
+            let begun = live.begun().unwrap_or(now);
+            let route = live.route_id();
+            let limit = route.map_or(self.parts.settings.handler_timeout, |id| self.limit_of(id));
+            if begun + limit <= now {
+                late.push((ticket, limit));
+                continue;
             }
+            let look = match route {
+                Some(_) => begun + limit,
+                None => now + self.shortest_limit(),
+            };
+            next = Some(next.map_or(look, |known| known.min(look)));
         }
         if let Some(at) = next {
             self.set_alarm(at);
         }
         let ended_at = self.parts.clock.now();
-        for ticket in late {
-            let error = format!("the handler took more than {} s", timeout.as_secs_f64());
+        for (ticket, limit) in late {
+            let error = format!("the handler took more than {} s", limit.as_secs_f64());
             self.finished(Finished {
                 ticket,
                 verdict: Verdict::TimedOut { error },
@@ -131,7 +136,8 @@ impl Machine {
             return;
         };
         let live = ending.live;
-        let policy = self.parts.routes.policy(live.route());
+        let routes = &self.parts.routes;
+        let policy = live.route_id().and_then(|id| routes.policy(id));
         let own = policy.and_then(|policy| policy.attempts.as_ref());
         let terms = Terms {
             attempts: own.unwrap_or(&self.parts.settings.attempts),

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::clock::Timestamp;
 use crate::dispatch::outbox::{Outbox, Record};
 use crate::dispatch::passive::{PassiveDesk, Promise};
-use crate::dispatch::router::Policy;
+use crate::dispatch::router::{Route, RouteId};
 use crate::dispatch::wording::Sayings;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
@@ -29,7 +29,7 @@ pub(crate) struct Live {
     to: OpenId,
     /// When the handlers' threads took it up, in milliseconds + 1 of the monotonic clock; 0 before.
     begun: AtomicU64,
-    route: OnceLock<Arc<str>>,
+    route: OnceLock<(Arc<str>, Option<RouteId>)>,
     /// Whether the route wants a message sent again whose answer was not seen.
     at_least_once: AtomicBool,
     /// Where requests wait for the answer to this push, and by which key; a replay has no request.
@@ -115,6 +115,11 @@ impl Live {
         self.begun.store(milliseconds + 1, Ordering::Release);
     }
 
+    /// It waits, and its time does not run, until it is begun again.
+    pub(crate) fn pause(&self) {
+        self.begun.store(0, Ordering::Release);
+    }
+
     /// When they took it up.
     pub(crate) fn begun(&self) -> Option<Duration> {
         let milliseconds = self.begun.load(Ordering::Acquire).checked_sub(1)?;
@@ -122,13 +127,19 @@ impl Live {
     }
 
     /// Notes the route that won, and what it asks for.
-    pub(crate) fn routed(&self, name: impl Into<Arc<str>>, policy: &Policy) {
+    pub(crate) fn routed(&self, route: &Route, id: RouteId) {
+        let policy = route.policy();
         self.at_least_once
             .store(policy.at_least_once, Ordering::Release);
-        self.route.get_or_init(|| name.into());
+        self.route.get_or_init(|| (route.name(), Some(id)));
         if let Some((desk, key)) = &self.passive {
             desk.routed(key, policy.passive_within);
         }
+    }
+
+    /// Notes that no route takes the push.
+    pub(crate) fn unrouted(&self) {
+        self.route.get_or_init(|| ("none".into(), None));
     }
 
     /// Whether the request of the push waits for what is said.
@@ -152,7 +163,12 @@ impl Live {
 
     /// The route that won, if the attempt came so far.
     pub(crate) fn route(&self) -> &str {
-        self.route.get().map_or("-", |name| name)
+        self.route.get().map_or("-", |(name, _)| name)
+    }
+
+    /// Its number.
+    pub(crate) fn route_id(&self) -> Option<RouteId> {
+        self.route.get().and_then(|(_, id)| *id)
     }
 
     /// Ends the attempt: from now on nothing more is said in its name.
@@ -315,6 +331,11 @@ impl Reply {
         Self {
             live: Arc::clone(live),
         }
+    }
+
+    /// The account in whose name it speaks.
+    pub(crate) fn account(&self) -> &AppId {
+        &self.live.account
     }
 
     /// Sends a message to the user of the push, and waits until the platform has taken it.

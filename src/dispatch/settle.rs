@@ -179,6 +179,12 @@ fn read(verdict: Verdict, live: &Live) -> Reading {
             },
             None => failed(Ended::GaveUp, SendError::TooMany.to_string(), None),
         },
+        Verdict::NotRun { reason } => Reading {
+            ended: Ended::Well,
+            error: Some(reason),
+            after: None,
+            parts: Vec::new(),
+        },
         Verdict::Failed { error, after } => failed(Ended::Failed, error, after),
         Verdict::GaveUp { error } => failed(Ended::GaveUp, error, None),
         Verdict::TimedOut { error } => failed(Ended::TimedOut, error, None),
