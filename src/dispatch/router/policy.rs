@@ -23,8 +23,6 @@ pub(crate) struct Policy {
     pub(crate) resumable: bool,
     /// Whether a message is sent again when its answer was not seen.
     pub(crate) at_least_once: bool,
-    /// How long the request of the push waits for the handler; as its account says when none.
-    pub(crate) passive_within: Option<Duration>,
 }
 
 impl<S> Router<S> {
