@@ -21,6 +21,7 @@ mod media;
 mod menu;
 mod messages;
 mod odd_answers;
+mod own;
 mod people;
 #[cfg(feature = "redis")]
 mod publish;
