@@ -13,6 +13,7 @@ mod crash;
 mod dispatch;
 mod docs;
 mod durability;
+mod fairness;
 mod floors;
 mod handover;
 mod hostile;

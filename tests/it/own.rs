@@ -6,6 +6,7 @@ use wxhook::app::{Exit, Server, logging};
 use wxhook::config::{self, Needs, Sources};
 use wxhook::{Content, Router, Routes};
 
+use crate::fairness::bad;
 use crate::support::Program;
 
 /// Names the routes that a child serves.
@@ -16,9 +17,11 @@ const ROUTES: &str = "OWN_ROUTES";
 pub(crate) enum Own {
     /// Echoes every text, rather twice than never.
     AtLeastOnce,
+    /// Bad handlers beside one that tells how long its push has waited.
+    Bad,
 }
 
-const ALL: [Own; 1] = [Own::AtLeastOnce];
+const ALL: [Own; 2] = [Own::AtLeastOnce, Own::Bad];
 
 impl Own {
     /// Starts a server with these routes and nothing but these variables.
@@ -35,8 +38,10 @@ impl Own {
 
     fn routes(self) -> Routes {
         match self {
-            Self::AtLeastOnce => Router::new().fallback(echo).at_least_once().with_state(()),
+            Self::AtLeastOnce => Router::<()>::new().fallback(echo).at_least_once(),
+            Self::Bad => bad::routes(),
         }
+        .with_state(())
         .unwrap()
     }
 }
