@@ -12,6 +12,7 @@ use crate::dispatch::machine::{Event, Machine};
 use crate::dispatch::outbox::{Clearance, Deliveries};
 use crate::dispatch::settle::{Conclusion, Phase, Running, Terms, Times, bury, conclude};
 use crate::dispatch::slots::Slot;
+use crate::dispatch::typing::End;
 use crate::id::PushId;
 use crate::metric::Counter;
 use crate::store::{LaneKey, Next, Part, PartState, PushState, Settlement, StoredPush};
@@ -110,6 +111,10 @@ impl Machine {
             },
             live,
         };
+        ending.live.teller().ends(match &ending.verdict {
+            Verdict::Well(messages) if !messages.is_empty() => End::Answered,
+            _ => End::Silent,
+        });
         ending.live.close();
         // Drops the task, and with it a handler that has not ended.
         running.phase = Phase::Ending;

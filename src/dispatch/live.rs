@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::clock::Timestamp;
 use crate::dispatch::outbox::{Outbox, Record};
+use crate::dispatch::typing::Teller;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
 use crate::quota::window::Standing;
@@ -33,6 +34,8 @@ pub(crate) struct Live {
     said: Mutex<Said>,
     /// One message at a time, in order. Held by a send until its answer is here; made by the first.
     turn: OnceLock<Arc<Semaphore>>,
+    /// Tells whoever shows the user that an answer is being prepared.
+    teller: Teller,
     outbox: Arc<Outbox>,
 }
 
@@ -66,6 +69,7 @@ impl Live {
             recorded,
             said: Mutex::new(said),
             turn: OnceLock::new(),
+            teller: Teller::default(),
             outbox: Arc::clone(outbox),
         })
     }
@@ -82,8 +86,12 @@ impl Live {
         &self.to
     }
 
-    pub(super) fn outbox(&self) -> &Outbox {
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
     }
 
     /// Whether the push's user may be written to now.
@@ -338,6 +346,7 @@ impl Reply {
         turn: OwnedSemaphorePermit,
     ) -> Result<(), SendError> {
         let (tell, told) = oneshot::channel();
+        self.live.teller.speaks();
         let outbox = Arc::clone(&self.live.outbox);
         let handle = outbox.handle().clone();
         handle.spawn(async move {

@@ -39,6 +39,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod typing;
 mod usage;
 mod vectors;
 mod vocabulary;

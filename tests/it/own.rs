@@ -8,6 +8,7 @@ use wxhook::{Content, Router, Routes};
 
 use crate::fairness::bad;
 use crate::support::Program;
+use crate::typing::slow;
 
 /// Names the routes that a child serves.
 const ROUTES: &str = "OWN_ROUTES";
@@ -19,9 +20,11 @@ pub(crate) enum Own {
     AtLeastOnce,
     /// Bad handlers beside one that tells how long its push has waited.
     Bad,
+    /// Handlers that take a while over their answers.
+    Slow,
 }
 
-const ALL: [Own; 2] = [Own::AtLeastOnce, Own::Bad];
+const ALL: [Own; 3] = [Own::AtLeastOnce, Own::Bad, Own::Slow];
 
 impl Own {
     /// Starts a server with these routes and nothing but these variables.
@@ -40,6 +43,7 @@ impl Own {
         match self {
             Self::AtLeastOnce => Router::<()>::new().fallback(echo).at_least_once(),
             Self::Bad => bad::routes(),
+            Self::Slow => slow::routes(),
         }
         .with_state(())
         .unwrap()
