@@ -69,6 +69,7 @@ mod schedule;
 mod sends;
 mod settle;
 mod slots;
+mod typing;
 mod windows;
 mod wording;
 
@@ -159,6 +160,9 @@ pub struct Settings {
     /// A push that waited longer than this for its handler is not handled but *dead*, as stale, so that
     /// nobody is answered hours late after an outage. `None`, the default: every push is handled.
     pub stale_after: Option<Duration>,
+    /// How long a handler may take over a follower's message before the follower is shown that an answer is
+    /// being prepared (客服输入状态). `None`, the default: never. Each time is a call, which the quota counts.
+    pub typing_after: Option<Duration>,
     /// How long a stop waits for running handlers and open sends. Default [`STOP_GRACE`].
     pub stop_grace: Duration,
     /// Threads that run handlers; 1 or more. Default [`HANDLER_THREADS`].
@@ -188,6 +192,7 @@ impl Default for Settings {
             texts: LongTexts::default(),
             open_work: OPEN_WORK,
             stale_after: None,
+            typing_after: None,
             stop_grace: STOP_GRACE,
             handler_threads: HANDLER_THREADS,
             max_handler_threads: MAX_HANDLER_THREADS,

@@ -221,6 +221,8 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let texts = texts(reader);
     let windows = window::read(reader);
     let stale_after = reader.text(&key("stale_after"), unless_empty(between("10s", "30d")));
+    // Later than half a minute after the message nothing can be shown.
+    let typing_after = reader.text(&key("typing_after"), between("0s", "29s"));
     let stop_grace = reader.text(&key("stop_grace"), between("0s", "1h"));
     Some(crate::dispatch::Settings {
         handlers: handlers?,
@@ -236,6 +238,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         windows: windows?,
         texts: texts?,
         stale_after: stale_after?,
+        typing_after: Some(typing_after?).filter(|after| !after.is_zero()),
         stop_grace: stop_grace?,
         handler_threads: handler_threads?,
         max_handler_threads: max_handler_threads?,

@@ -13,6 +13,7 @@ use crate::dispatch::outbox::{Deliveries, Opening};
 use crate::dispatch::passive::LATEST_ANSWER;
 use crate::dispatch::settle::{Conclusion, Phase, Running, Terms, Times, bury, conclude};
 use crate::dispatch::slots::Slot;
+use crate::dispatch::typing::End;
 use crate::id::PushId;
 use crate::metric::Counter;
 use crate::store::{LaneKey, Next, Part, PartState, PushState, Settlement, StoredPush};
@@ -116,6 +117,10 @@ impl Machine {
             },
             live,
         };
+        ending.live.teller().ends(match &ending.verdict {
+            Verdict::Well(said) if !said.messages.is_empty() => End::Answered,
+            _ => End::Silent,
+        });
         ending.live.close();
         // Drops the task, and with it a handler that has not ended.
         running.phase = Phase::Ending;

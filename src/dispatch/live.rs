@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::dispatch::outbox::{Outbox, Record};
 use crate::dispatch::passive::{PassiveDesk, Promise};
 use crate::dispatch::router::{Route, RouteId};
+use crate::dispatch::typing::Teller;
 use crate::dispatch::wording::Sayings;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
@@ -39,6 +40,8 @@ pub(crate) struct Live {
     said: Mutex<Said>,
     /// One message at a time, in order. Held by a send until its answer is here; made by the first.
     turn: OnceLock<Arc<Semaphore>>,
+    /// Tells whoever shows the user that an answer is being prepared.
+    teller: Teller,
     outbox: Arc<Outbox>,
 }
 
@@ -76,6 +79,7 @@ impl Live {
             recorded,
             said: Mutex::new(said),
             turn: OnceLock::new(),
+            teller: Teller::default(),
             outbox: Arc::clone(outbox),
         })
     }
@@ -92,8 +96,12 @@ impl Live {
         &self.to
     }
 
-    pub(super) fn outbox(&self) -> &Outbox {
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
     }
 
     /// Whether the push's user may be written to now.
@@ -404,6 +412,7 @@ impl Reply {
         turn: OwnedSemaphorePermit,
     ) -> Result<(), SendError> {
         let (tell, told) = oneshot::channel();
+        self.live.teller.speaks();
         let outbox = Arc::clone(&self.live.outbox);
         let handle = outbox.handle().clone();
         handle.spawn(async move {

@@ -14,6 +14,7 @@ mod dispatch;
 mod docs;
 mod durability;
 mod explain;
+mod fairness;
 mod floors;
 mod handover;
 mod hostile;
@@ -22,6 +23,7 @@ mod media;
 mod menu;
 mod messages;
 mod odd_answers;
+mod own;
 mod passive;
 mod people;
 #[cfg(feature = "redis")]
@@ -39,6 +41,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod typing;
 mod usage;
 mod vectors;
 mod vocabulary;
