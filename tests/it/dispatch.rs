@@ -9,6 +9,7 @@ pub(crate) mod kit;
 mod lanes;
 mod policies;
 mod replies;
+mod resends;
 mod restarts;
 mod retries;
 mod windows;

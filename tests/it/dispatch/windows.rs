@@ -14,19 +14,19 @@ use wxhook::store::{PartState, PushState, Story};
 use super::kit::{House, Platform, eventually, with_windows};
 
 /// As many replies as the text says.
-async fn count(Content(text): Content) -> Vec<String> {
+pub(super) async fn count(Content(text): Content) -> Vec<String> {
     let count: usize = text.parse().unwrap();
     (1..=count).map(|number| number.to_string()).collect()
 }
 
-fn states(story: &Story) -> Vec<PartState> {
+pub(super) fn states(story: &Story) -> Vec<PartState> {
     story.parts.iter().map(|part| part.state).collect()
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A house whose store goes back for more than two days, and its clock.
-async fn old_house(platform: Arc<Platform>) -> (House, Arc<ManualClock>) {
+pub(super) async fn old_house(platform: Arc<Platform>) -> (House, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(1_700_000_000));
     let dyn_clock: Arc<dyn Clock> = clock.clone();
     let inbox = MemoryInbox::new(Arc::clone(&dyn_clock));
