@@ -56,6 +56,7 @@ fn play() -> Play {
         platform: Arc::clone(&platform),
         clock: Arc::clone(&clock),
         counters: Arc::new(Counters::default()),
+        tally: None,
     }));
     let settings = Settings {
         timeout: Duration::from_millis(500),

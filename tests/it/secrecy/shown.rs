@@ -301,6 +301,7 @@ fn outward(shown: &mut Shown) {
         platform: Arc::clone(&platform),
         clock: Arc::clone(&clock),
         counters: Arc::default(),
+        tally: None,
     };
     shown.add("KeeperParts", &keeper);
     let keeper = Arc::new(Keeper::new(keeper));
