@@ -178,7 +178,20 @@ fn simulated(shown: &mut Shown) {
         AES,
     ];
     shown.add("PushArgs", &typed(&push));
-    shown.add("PlatformArgs", &typed(&["platform", "--app-secret", APP]));
+    let events = [
+        "platform",
+        "--app-secret",
+        APP,
+        "--push-to",
+        "http://127.0.0.1:8080/",
+        "--token",
+        PUSH,
+        "--aes-key",
+        AES,
+    ];
+    let platform = typed(&events);
+    shown.add("PlatformArgs", &platform);
+    shown.add("EventArgs", &platform);
 }
 
 fn stored(shown: &mut Shown) {
