@@ -8,7 +8,7 @@ mod endpoints;
 mod failover;
 mod hosts;
 mod logs;
-mod played;
+pub(crate) mod played;
 mod proxy;
 mod script;
 mod ticket;
