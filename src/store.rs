@@ -424,7 +424,8 @@ impl Settlement {
     }
 }
 
-/// What became of a part that was *sending*, or of one still *waiting* that is given up unsent.
+/// What became of a part that was *sending*, or of one still *waiting* that is given up: *refused* when it
+/// was never sent, *unknown* when the answer to an earlier try was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartVerdict {
     /// The part.
@@ -447,7 +448,7 @@ impl PartVerdict {
     pub(crate) fn check(&self, before: PartState) -> Result<(), StoreError> {
         let possible = match before {
             PartState::Sending => self.state != PartState::Sending,
-            PartState::Waiting => self.state == PartState::Refused,
+            PartState::Waiting => matches!(self.state, PartState::Refused | PartState::Unknown),
             PartState::Sent | PartState::Refused | PartState::Unknown => false,
         };
         if possible {
