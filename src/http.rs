@@ -1,6 +1,6 @@
 //! The listeners: the webhook that WeChat calls, and the admin listener for operators.
 //!
-//! The public listener knows the accounts' paths and nothing else. [`webhook`] is the only place in
+//! The public listener knows the accounts' paths, and `/healthz` if that is switched on. [`webhook`] is the only place in
 //! the house that says `success`.
 
 use std::net::SocketAddr;
@@ -18,6 +18,7 @@ pub(crate) mod operate;
 mod quota;
 mod rejection;
 pub mod server;
+pub mod standing;
 mod token;
 pub mod webhook;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub freshness_window: Duration,
     /// Open connections of the public listener; more wait in the kernel's queue.
     pub max_connections: usize,
+    /// Whether the public listener answers `/healthz`, too.
+    pub public_healthz: bool,
 }
 
 /// Where WeChat's pushes are awaited. WeChat itself calls ports 80 and 443 only, so a proxy is in front.
@@ -64,6 +67,7 @@ impl Default for Settings {
             request_budget: DEFAULT_REQUEST_BUDGET,
             freshness_window: DEFAULT_FRESHNESS_WINDOW,
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            public_healthz: false,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One account's settings.
 
-use super::Needs;
 use super::raw::Reader;
 use super::value::Problem;
+use super::{Needs, quota, window};
 use crate::id::AppId;
 use crate::protocol::{Credentials, Mode, Rotating, envelope};
 use crate::secret::{AesKey, AppSecret, PushToken};
@@ -79,7 +79,13 @@ fn default_is_set(reader: &Reader) -> bool {
 
 fn skip(reader: &mut Reader, name: &str) {
     for key in KEYS {
-        reader.text(&format!("accounts.{name}.{key}"), |_| Ok(()));
+        reader.skip(&format!("accounts.{name}.{key}"));
+    }
+    for field in window::OWN {
+        reader.skip(&format!("accounts.{name}.windows.{field}"));
+    }
+    for field in quota::OWN {
+        reader.skip(&format!("accounts.{name}.quota.{field}"));
     }
 }
 
@@ -113,6 +119,7 @@ fn read(reader: &mut Reader, name: &str, single: bool, receives: bool) -> Option
     } else {
         Mode::Plain
     };
+    reader.comes_to(&key("mode"), mode.name());
     if mode != Mode::Plain && aes_key.is_none() {
         reader.fault(
             &key("encoding_aes_key"),

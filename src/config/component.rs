@@ -32,7 +32,7 @@ pub(super) fn read_all(reader: &mut Reader) -> Option<Vec<(String, ComponentSett
         if name == "default" && !set(reader, &name) {
             // Its keys are known even when none of them is set.
             for key in KEYS {
-                reader.text(&format!("components.{name}.{key}"), |_| Ok(()));
+                reader.skip(&format!("components.{name}.{key}"));
             }
             continue;
         }

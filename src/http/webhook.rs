@@ -9,6 +9,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
@@ -40,7 +41,7 @@ pub enum Role {
 pub struct Account {
     /// Its name in the configuration.
     pub name: String,
-    /// What its pushes are verified and opened with.
+    /// What its pushes are verified and opened with, until [`Webhook::rotate`].
     pub credentials: Credentials,
     /// The paths at which it is served.
     pub paths: Vec<String>,
@@ -50,6 +51,8 @@ pub struct Account {
 
 struct Served {
     account: Account,
+    /// What pushes are verified and opened with now. A request takes them once and uses no others.
+    credentials: ArcSwap<Credentials>,
     freshness: Freshness,
     malformed: Throttle,
     downgrade_explained: AtomicBool,
@@ -62,6 +65,7 @@ pub struct Webhook {
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
     request_budget: Duration,
+    public_healthz: bool,
 }
 
 impl std::fmt::Debug for Webhook {
@@ -85,6 +89,7 @@ impl Webhook {
         for account in accounts {
             let paths = account.paths.clone();
             let account = Arc::new(Served {
+                credentials: ArcSwap::from_pointee(account.credentials.clone()),
                 account,
                 freshness: Freshness::new(settings.freshness_window),
                 malformed: Throttle::new(),
@@ -99,6 +104,17 @@ impl Webhook {
             clock,
             counters,
             request_budget,
+            public_healthz: settings.public_healthz,
+        }
+    }
+
+    /// From the next request on, the pushes of this account or component are verified and opened with
+    /// these. Requests in hand end with those that they began with.
+    pub fn rotate(&self, role: Role, name: &str, credentials: Credentials) {
+        let is_meant =
+            |served: &&Arc<Served>| served.account.role == role && served.account.name == name;
+        if let Some(served) = self.accounts.values().find(is_meant) {
+            served.credentials.store(Arc::new(credentials));
         }
     }
 
@@ -115,6 +131,9 @@ impl Webhook {
             .filter(|path| !path.is_empty())
             .unwrap_or(path);
         let Some(served) = self.served_at(path) else {
+            if self.public_healthz && path == HEALTHZ && *request.method() == Method::GET {
+                return alive();
+            }
             return Rejection::UnknownPath.answer(None, &self.counters);
         };
         let outcome = match *request.method() {
@@ -137,7 +156,8 @@ impl Webhook {
 
     /// The console's check of the URL: the signature first, then the echo.
     fn echo(&self, served: &Served, request: &HttpRequest) -> Result<HttpResponse, Rejection> {
-        let verified = self.verify(served, request)?;
+        let credentials = served.credentials.load();
+        let verified = self.verify(served, &credentials, request)?;
         let echo = verified.echo()?;
         tracing::info!(account = %served.account.name, "The server URL was verified.");
         Ok(HttpResponse::Ok()
@@ -154,13 +174,14 @@ impl Webhook {
         desk: &Desk,
     ) -> Result<HttpResponse, Rejection> {
         let deadline = Instant::now() + self.request_budget;
-        let verified = self.verify(served, request)?;
+        let credentials = served.credentials.load_full();
+        let verified = self.verify(served, &credentials, request)?;
         let body = read_body(request, payload, deadline).await?;
         let opened = verified
-            .open(&served.account.credentials, body)
+            .open(&credentials, body)
             .inspect_err(|error| explain_downgrade(served, error))?;
         let received_at = self.clock.now();
-        let app_id = served.account.credentials.app_id();
+        let app_id = credentials.app_id();
         let (head, ticket) = match served.account.role {
             Role::Account => (opened.read(), None),
             Role::Component => {
@@ -175,7 +196,7 @@ impl Webhook {
             user: head.user,
             kind: head.kind,
             key: head.dedupe_key,
-            body: kept_body(&opened, served.account.credentials.mode()),
+            body: kept_body(&opened, credentials.mode()),
             received_at,
             verified: opened.how(),
             malformed: head.malformed,
@@ -188,10 +209,10 @@ impl Webhook {
     fn verify<'q>(
         &self,
         served: &Served,
+        credentials: &Credentials,
         request: &'q HttpRequest,
     ) -> Result<Verified<'q>, Rejection> {
-        let verified =
-            Sealed::parse(request.query_string())?.verify(&served.account.credentials)?;
+        let verified = Sealed::parse(request.query_string())?.verify(credentials)?;
         let signed = verified.timestamp_seconds();
         match served
             .freshness
@@ -256,6 +277,16 @@ impl Webhook {
 }
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Where a load balancer asks whether the process lives, if it may.
+const HEALTHZ: &str = "/healthz";
+
+/// All that a stranger may know.
+fn alive() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, TEXT))
+        .body("ok\n")
+}
 
 /// The seven bytes that make WeChat forget the push. Every caller has stored it before.
 fn success() -> HttpResponse {

@@ -25,6 +25,7 @@ mod people;
 #[cfg(feature = "redis")]
 mod publish;
 mod quota;
+mod rotation;
 mod secrecy;
 mod send;
 #[cfg(feature = "redis")]
