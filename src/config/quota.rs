@@ -158,6 +158,10 @@ fn own(reader: &mut Reader, name: &str) -> Option<AccountLimits> {
     let times = count(reader, &times, 0, 1_000);
     let limits = reader.list(&limits, |text| match text.trim() {
         "" => Ok(None),
+        text if text.contains('/') => Err(Problem::new(
+            format!("{text:?} names an account, and stands in one"),
+            "write KEY=NUMBER: custom_send=1000000",
+        )),
         text => limit(text, &[]).map(Some),
     });
     let limits = limits?.into_iter().flatten();

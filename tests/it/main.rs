@@ -22,6 +22,7 @@ mod menu;
 mod messages;
 mod odd_answers;
 mod people;
+mod permissions;
 #[cfg(feature = "redis")]
 mod publish;
 mod quota;
