@@ -1,7 +1,8 @@
 //! Tokens and EncodingAESKeys are changed while pushes come in, and not one is refused.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,7 +18,8 @@ use wxhook::store::Filter;
 use wxhook::store::embedded::View;
 
 use crate::main_job::{APP_ID, KEY, StandIn, TOKEN, variables};
-use crate::support::{LIMIT, Program, eventually, get, run};
+use crate::support::{LIMIT, Program, eventually, get, post, run};
+use crate::webhook::signed_at;
 
 const NEXT_TOKEN: &str = "aTokenOfTheNextMonth";
 const NEXT_KEY: &str = "GFEDCBA9876543210zyxwvutsrqponmlkjihgfedcba";
@@ -294,6 +296,54 @@ fn a_broken_configuration_keeps_the_one_in_force_and_what_cannot_change_is_named
     );
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0), "{}", server.printed());
+}
+
+#[test]
+fn a_request_in_hand_ends_with_the_secrets_that_it_began_with() {
+    let stand_in = StandIn::start();
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("wxhook.toml");
+    let good = format!("[accounts.shop]\napp_id = \"{APP_ID}\"\ntoken = \"{TOKEN}\"\n");
+    fs::write(&file, &good).unwrap();
+    let mut environment = variables(&stand_in.url, data.path().to_str().unwrap(), "127.0.0.1:0");
+    environment.retain(|(name, _)| !name.starts_with("WECHAT_"));
+    environment.push(("WXHOOK_CONFIG", file.to_str().unwrap()));
+    // Requests are begun in the order of their connections.
+    environment.push(("WXHOOK__SERVER__WORKERS", "1"));
+    let mut server = Program::start(&["serve"], &environment);
+    let (address, _) = server.ready();
+
+    let seconds = SystemClock::start().now().seconds();
+    let body = format!(
+        "<xml><ToUserName>gh_1</ToUserName><FromUserName>oUser</FromUserName>\
+         <CreateTime>{seconds}</CreateTime><MsgType>text</MsgType><Content>hello</Content>\
+         <MsgId>1</MsgId></xml>"
+    );
+    let (first, rest) = body.split_at(body.len() / 2);
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    write!(
+        stream,
+        "POST /wechat?{} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{first}",
+        signed_at(seconds, "nonce1", TOKEN),
+        body.len()
+    )
+    .unwrap();
+    // It has begun when a later one on another connection was answered.
+    assert_eq!(get(address, "/nowhere").status, 404);
+    fs::write(&file, good.replace(TOKEN, NEXT_TOKEN)).unwrap();
+    server.signal("HUP");
+    server.line_with("Secrets of pushes were changed");
+    let late = format!("/wechat?{}", signed_at(seconds, "nonce2", TOKEN));
+    assert_eq!(
+        post(address, &late, &body).status,
+        403,
+        "the old Token is gone"
+    );
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nsuccess"), "{answer}");
 }
 
 #[test]

@@ -26,13 +26,15 @@ struct Section {
     keys: Vec<Key>,
 }
 
-/// Lines of one paragraph; Chinese ones need no blank between them.
+/// Lines of one paragraph. Chinese words and wide punctuation need no blank between lines.
 fn joined(lines: &[&str]) -> String {
+    let is_wide = |c: char| "。，；：、（）".contains(c);
+    let is_chinese = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
     let mut text = String::new();
     for line in lines {
-        let is_latin = |c: Option<char>| c.is_some_and(|c| c.is_ascii() && c != ' ');
-        if is_latin(text.chars().last()) || (!text.is_empty() && is_latin(line.chars().next())) {
-            text.push(' ');
+        if let (Some(last), Some(next)) = (text.chars().last(), line.chars().next()) {
+            let is_one = is_wide(last) || is_wide(next) || (is_chinese(last) && is_chinese(next));
+            text.extend((!is_one).then_some(' '));
         }
         text.push_str(line);
     }
@@ -121,7 +123,7 @@ are mounted. An empty variable counts as not set. `wxhook config show` prints wh
 `wxhook config check` everything that is wrong.
 
 Tokens, EncodingAESKeys and their previous ones change without a restart: the configuration is read again on SIGHUP, and seconds
-after one of its files changed. To rotate one: write the new value, and the old one as `previous_…`; when wxhook says that
+after one of its files changed (the environment of a process never changes, so write them in a file). To rotate one: write the new value, and the old one as `previous_…`; when wxhook says that
 it holds, change it in the console; when no push comes with the old one any more (`wxhook inbox show` tells how a push was
 verified), empty `previous_…`. A wrong configuration changes nothing: what was in force stays, and the log, the counter
 `wxhook_configuration_reads_failed_total` and `/readyz` say what is wrong. What needs a restart is named there, too.
@@ -141,7 +143,7 @@ const CHINESE: Language = Language {
 未设置的项使用默认值；`--config` 或 `WXHOOK_CONFIG` 指定的文件优先于默认值，环境变量优先于文件。任何变量名加 `_FILE` 则表示存有该值的文件的路径，
 便于挂载密钥。空变量视为未设置。`wxhook config show` 显示生效的值及其来源，`wxhook config check` 列出全部错误。
 
-令牌（Token）、消息加解密密钥（EncodingAESKey）及其旧值无需重启即可更换：发送 SIGHUP，或文件改变后数秒内自动重新读取。更换步骤：写入新值，
+令牌（Token）、消息加解密密钥（EncodingAESKey）及其旧值无需重启即可更换：发送 SIGHUP，或文件改变后数秒内自动重新读取（进程的环境变量不会变，因此须写在文件中）。更换步骤：写入新值，
 并把旧值写为 `previous_…`；wxhook 提示已生效后，在后台修改；不再有使用旧值的推送后（`wxhook inbox show` 显示推送的验证方式），清空 `previous_…`。
 配置有错时一切不变，原有配置继续生效，日志、计数器 `wxhook_configuration_reads_failed_total` 与 `/readyz` 说明错误；需要重启的项也会列出。
 ",
