@@ -70,7 +70,7 @@ pub(super) fn settings(
     let (mut variables, mut faults) = (Vec::new(), Vec::new());
     let mut add = |name: &str, key: &str| match value(environment, name, key) {
         Ok(found) => variables.extend(found),
-        Err(fault) => faults.push(fault),
+        Err(fault) => faults.push(*fault),
     };
     let is_set = |(_, value): &(&String, &String)| !value.is_empty();
     let mut unknown = Vec::new();
@@ -104,21 +104,21 @@ fn value(
     environment: &BTreeMap<String, String>,
     name: &str,
     key: &str,
-) -> Result<Option<Variable>, Fault> {
+) -> Result<Option<Variable>, Box<Fault>> {
     let by_file = format!("{name}{BY_FILE}");
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     match (set(name), set(&by_file)) {
-        (Some(_), Some(path)) => Err(both(name, &by_file, path)),
+        (Some(_), Some(path)) => Err(Box::new(both(name, &by_file, path))),
         (Some(value), None) => Ok(Some(variable(name, key, value))),
         (None, Some(path)) => match std::fs::read_to_string(path) {
             Ok(text) => Ok(Some(variable(&by_file, key, text.trim()))),
-            Err(error) => Err(Fault {
+            Err(error) => Err(Box::new(Fault {
                 key: key.to_owned(),
                 origin: Origin::Environment(by_file),
                 value: Some(path.clone()),
                 problem: format!("cannot be read: {error}"),
                 remedy: "name a file that this process may read".to_owned(),
-            }),
+            })),
         },
         (None, None) => Ok(None),
     }
