@@ -53,8 +53,8 @@ pub mod transport;
 
 pub use cli::main;
 pub use dispatch::{
-    Attempts, Captures, Content, Context, Deadline, Error, FromPush, Handler, IntoReply, Rejection,
-    Reply, Router, Routes, SendError, State, pattern,
+    Api, Attempts, Captures, Content, Context, Deadline, Error, FromPush, Handler, IntoReply,
+    Rejection, Reply, Router, Routes, SendError, State, pattern,
 };
 pub use id::{AppId, OpenId};
 pub use protocol::message::{

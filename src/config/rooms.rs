@@ -11,6 +11,8 @@ use super::raw::Reader;
 use super::value::{self, Problem};
 use super::{Config, LogFormat, Needs, StoreKind, account, component, quota, token, window};
 use crate::dispatch::{Attempts, LongTexts, MAX_CUT_SIGN_BYTES};
+use crate::http::network::Network;
+use crate::http::source::AllowList;
 use crate::id::AppId;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
@@ -34,7 +36,9 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         // A server for a third-party platform needs no account of its own.
         _ => Needs::NoAccount,
     };
-    let accounts = account::read_all(reader, needs, receives);
+    let reply = account::reply(reader);
+    let accounts = account::read_all(reader, needs, receives, reply.unwrap_or_default());
+    reply?;
     let account_windows = dispatch.as_ref().and_then(|dispatch| {
         let accounts = accounts.as_deref().unwrap_or_default();
         account_windows(reader, accounts, &dispatch.windows)
@@ -57,6 +61,21 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
             "store.seen_retention",
             "is less than twice server.freshness_window, so an old request could be repeated unrecognised",
             "make it longer, or the window shorter",
+        );
+    }
+    let asks = |accounts: &Vec<(String, super::AccountSettings)>| {
+        accounts
+            .iter()
+            .any(|(_, account)| account.app_secret.is_some())
+    };
+    if http.allow_list.wechat
+        && matches!(token_service, Some(None))
+        && accounts.as_ref().is_some_and(|accounts| !asks(accounts))
+    {
+        reader.fault(
+            "server.allow_list",
+            "holds \"wechat\", but no account has an AppSecret with which WeChat's addresses could be asked for",
+            "set app_secret, or write the addresses",
         );
     }
     let (hosts, mut transport, api) = api?;
@@ -98,6 +117,8 @@ fn http(reader: &mut Reader) -> Option<crate::http::Settings> {
     let freshness_window = reader.duration("server.freshness_window", "30s", "1d");
     let max_connections = count(reader, "server.max_connections", 1, 1_000_000);
     let public_healthz = reader.flag("server.public_healthz");
+    let allow_list = reader.list("server.allow_list", allowed);
+    let trusted_proxies = reader.list("server.trusted_proxies", network);
     Some(crate::http::Settings {
         listen: listen?,
         admin_listen: admin_listen?,
@@ -106,6 +127,51 @@ fn http(reader: &mut Reader) -> Option<crate::http::Settings> {
         freshness_window: freshness_window?,
         max_connections: max_connections?,
         public_healthz: public_healthz?,
+        allow_list: AllowList {
+            wechat: allow_list.as_ref()?.contains(&Allowed::Wechat),
+            networks: allow_list?
+                .into_iter()
+                .filter_map(Allowed::network)
+                .collect(),
+        },
+        trusted_proxies: trusted_proxies?,
+    })
+}
+
+/// An entry of the allow-list.
+#[derive(Debug, PartialEq, Eq)]
+enum Allowed {
+    Wechat,
+    Network(Network),
+}
+
+impl Allowed {
+    fn network(self) -> Option<Network> {
+        match self {
+            Self::Wechat => None,
+            Self::Network(network) => Some(network),
+        }
+    }
+}
+
+fn allowed(text: &str) -> Result<Allowed, Problem> {
+    match text.trim() {
+        "wechat" => Ok(Allowed::Wechat),
+        text => network(text).map(Allowed::Network).map_err(|problem| {
+            Problem::new(
+                problem.problem,
+                "write \"wechat\", or an address, or a range like 203.0.113.0/24",
+            )
+        }),
+    }
+}
+
+fn network(text: &str) -> Result<Network, Problem> {
+    text.parse::<Network>().map_err(|error| {
+        Problem::new(
+            error.to_string(),
+            "write an address, or a range like 203.0.113.0/24",
+        )
     })
 }
 
@@ -120,6 +186,7 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
     let dead_retention = reader.duration("store.dead_retention", "1m", "3650d");
     let max_bytes = reader.size("store.max_bytes");
     let ride = reader.duration("store.ride", "1ms", "5s");
+    let batch = count(reader, "store.batch", 1, 1_024);
     Some(crate::store::embedded::Settings {
         data_dir: data_dir?,
         seen_retention: seen_retention?,
@@ -131,6 +198,7 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
         max_bytes: max_bytes?,
         reserve_bytes: reserve_bytes?,
         ride: ride?,
+        batch: batch?,
     })
 }
 
@@ -139,6 +207,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let handlers = count(reader, &key("handlers"), 1, 100_000);
     let handler_threads = count(reader, &key("handler_threads"), 1, 1_024);
     let max_handler_threads = count(reader, &key("max_handler_threads"), 1, 1_024);
+    let blocking_threads = count(reader, &key("blocking_threads"), 1, 1_024);
     let blocked_after = reader.duration(&key("blocked_after"), "10ms", "1h");
     let handler_timeout = reader.duration(&key("handler_timeout"), "10ms", "1d");
     let attempts = reader.list(&key("attempts"), |text| Ok(text.to_owned()));
@@ -185,6 +254,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         stop_grace: stop_grace?,
         handler_threads: handler_threads?,
         max_handler_threads: max_handler_threads?,
+        blocking_threads: blocking_threads?,
         blocked_after: blocked_after?,
         ..crate::dispatch::Settings::default()
     })

@@ -8,8 +8,11 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
+use crate::dispatch::accounts::Accounts;
+use crate::dispatch::blocking::Pool;
+use crate::dispatch::gates::Pass;
 use crate::dispatch::live::Reply;
-use crate::id::OpenId;
+use crate::id::{AppId, OpenId};
 use crate::protocol::push::{Push, PushType, Typed};
 
 mod captured;
@@ -21,20 +24,35 @@ pub struct Context {
     captures: Vec<(String, String)>,
     deadline: Deadline,
     reply: Reply,
+    accounts: Accounts,
+    pool: Pool,
+    pass: Option<Arc<Pass>>,
+}
+
+/// What a context is made of.
+pub(crate) struct ContextParts {
+    pub(crate) push: Arc<Push>,
+    /// The named groups of the pattern that matched.
+    pub(crate) captures: Vec<(String, String)>,
+    pub(crate) deadline: Deadline,
+    pub(crate) reply: Reply,
+    pub(crate) accounts: Accounts,
+    /// Where functions that are not async run.
+    pub(crate) pool: Pool,
+    /// The right to be behind the route's gate, if it has one.
+    pub(crate) pass: Option<Arc<Pass>>,
 }
 
 impl Context {
-    pub(crate) fn new(
-        push: Arc<Push>,
-        captures: Vec<(String, String)>,
-        deadline: Deadline,
-        reply: Reply,
-    ) -> Self {
+    pub(crate) fn new(parts: ContextParts) -> Self {
         Self {
-            push,
-            captures,
-            deadline,
-            reply,
+            push: parts.push,
+            captures: parts.captures,
+            deadline: parts.deadline,
+            reply: parts.reply,
+            accounts: parts.accounts,
+            pool: parts.pool,
+            pass: parts.pass,
         }
     }
 
@@ -48,9 +66,26 @@ impl Context {
         &self.captures
     }
 
+    /// The account that received the push.
+    pub fn account(&self) -> &AppId {
+        self.reply.account()
+    }
+
     /// When the handler must have ended.
     pub fn deadline(&self) -> &Deadline {
         &self.deadline
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn pass(&self) -> Option<Arc<Pass>> {
+        self.pass.clone()
+    }
+
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 }
 
@@ -60,7 +95,7 @@ impl Context {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}` as an argument",
     label = "this is no extractor for handlers of a `Router<{S}>`",
-    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Reply`, `Deadline`",
+    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Reply`, `Api`, `Deadline`",
     note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` needs `T: Deserialize`"
 )]
 pub trait FromPush<S>: Sized {
@@ -127,6 +162,17 @@ impl<S> FromPush<S> for OpenId {
         match from.as_str() {
             "" => Err(Rejection::wrong_kind("the push comes from no user")),
             _ => Ok(from.clone()),
+        }
+    }
+}
+
+/// What only some pushes have: `None` of a push that is of another kind.
+impl<S, T: FromPush<S>> FromPush<S> for Option<T> {
+    fn from_push(context: &Context, state: &S) -> Result<Self, Rejection> {
+        match T::from_push(context, state) {
+            Ok(value) => Ok(Some(value)),
+            Err(rejection) if rejection.is_wrong_kind() => Ok(None),
+            Err(rejection) => Err(rejection),
         }
     }
 }

@@ -170,7 +170,7 @@ fn read(verdict: Verdict, live: &Live) -> Reading {
         parts: Vec::new(),
     };
     match verdict {
-        Verdict::Well(messages) => match live.parts(messages) {
+        Verdict::Well(sayings) => match live.parts(sayings) {
             Some(parts) => Reading {
                 ended: Ended::Well,
                 error: None,
@@ -178,6 +178,12 @@ fn read(verdict: Verdict, live: &Live) -> Reading {
                 parts,
             },
             None => failed(Ended::GaveUp, SendError::TooMany.to_string(), None),
+        },
+        Verdict::NotRun { reason } => Reading {
+            ended: Ended::Well,
+            error: Some(reason),
+            after: None,
+            parts: Vec::new(),
         },
         Verdict::Failed { error, after } => failed(Ended::Failed, error, after),
         Verdict::GaveUp { error } => failed(Ended::GaveUp, error, None),

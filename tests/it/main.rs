@@ -13,6 +13,7 @@ mod crash;
 mod dispatch;
 mod docs;
 mod durability;
+mod explain;
 mod floors;
 mod handover;
 mod hostile;
@@ -21,6 +22,7 @@ mod media;
 mod menu;
 mod messages;
 mod odd_answers;
+mod passive;
 mod people;
 mod permissions;
 #[cfg(feature = "redis")]
