@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::api::message::{Typing, TypingCommand};
 use crate::api::{Api, CallError, Delivery};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
+use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind, Watch};
 use crate::dispatch::passive::{PASSIVE_WAITING, PassiveDesk, PassiveTerms};
 use crate::dispatch::{
     Accounts, Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
@@ -40,6 +40,7 @@ mod direct;
 mod limits;
 pub mod logging;
 mod outward;
+mod reload;
 mod signals;
 mod token_server;
 
@@ -122,6 +123,9 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
 #[derive(Debug)]
 pub struct Server {
     parts: Stoppable,
+    webhook: Arc<Webhook>,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
     webhook_address: SocketAddr,
     admin_address: SocketAddr,
     runtime: Runtime,
@@ -351,7 +355,7 @@ impl Server {
             }),
             ..admin
         }));
-        let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
+        let running = listeners.serve(&config.http, Arc::clone(&webhook), Arc::clone(&admin))?;
         let server = Self {
             parts: Stoppable {
                 inbox,
@@ -359,12 +363,35 @@ impl Server {
                 running,
                 engine,
             },
+            webhook,
+            counters,
+            clock,
             webhook_address,
             admin_address,
             runtime,
         };
         announce(&config, &server);
         Ok(server)
+    }
+
+    /// From now on changed Tokens and EncodingAESKeys hold without a restart: the configuration is read
+    /// again on SIGHUP, and when one of its files changed.
+    ///
+    /// # Errors
+    /// When the signal cannot be listened for.
+    pub fn follow(&self, watch: Watch) -> std::io::Result<()> {
+        let _entered = self.runtime.enter();
+        let hang_up = signals::hang_ups()?;
+        let told = reload::Told {
+            webhook: Arc::clone(&self.webhook),
+            admin: Arc::clone(&self.parts.admin),
+            counters: Arc::clone(&self.counters),
+            clock: Arc::clone(&self.clock),
+        };
+        let stop = self.parts.engine.stop.subscribe();
+        self.runtime
+            .spawn(reload::follow(watch, hang_up, told, stop));
+        Ok(())
     }
 
     /// Where pushes are awaited.

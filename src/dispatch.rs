@@ -153,6 +153,9 @@ pub struct Settings {
     pub send_patience: Duration,
     /// The sending windows that are counted with.
     pub windows: crate::quota::window::Settings,
+    /// Those of accounts that have figures of their own; each remembers users of its own.
+    pub account_windows:
+        std::collections::BTreeMap<crate::id::AppId, crate::quota::window::Settings>,
     /// What becomes of texts that are longer than one message.
     pub texts: LongTexts,
     /// Commits and deliveries under way before no further handler is started. Default [`OPEN_WORK`].
@@ -189,6 +192,7 @@ impl Default for Settings {
             sends: SENDS,
             send_patience: SEND_PATIENCE,
             windows: crate::quota::window::Settings::default(),
+            account_windows: std::collections::BTreeMap::new(),
             texts: LongTexts::default(),
             open_work: OPEN_WORK,
             stale_after: None,

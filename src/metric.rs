@@ -80,6 +80,10 @@ counters! {
     AllowListFailures => "wxhook_allow_list_failures_total",
     /// Steps that the store of counts did not do.
     QuotaStoreFailures => "wxhook_quota_store_failures_total",
+    /// Times that the configuration was read again.
+    ConfigurationReads => "wxhook_configuration_reads_total",
+    /// Times that it was read again, was wrong, and the one in force stayed.
+    ConfigurationReadsFailed => "wxhook_configuration_reads_failed_total",
 }
 
 macro_rules! checks {

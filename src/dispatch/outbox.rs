@@ -87,6 +87,14 @@ pub(crate) struct Outbox {
     handle: tokio::runtime::Handle,
 }
 
+/// The most messages that one act allows, in any account.
+fn most_messages(settings: &crate::dispatch::Settings) -> u8 {
+    let own = settings.account_windows.values();
+    let own = own.map(|windows| windows.most_messages()).max();
+    own.unwrap_or_default()
+        .max(settings.windows.most_messages())
+}
+
 impl Outbox {
     /// An outbox on the current tokio runtime.
     pub(crate) fn new(
@@ -103,10 +111,15 @@ impl Outbox {
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
             slots: SendSlots::new(settings.sends),
-            windows: Arc::new(WindowKeeper::new(&settings.windows, inbox, clock)),
+            windows: Arc::new(WindowKeeper::new(
+                &settings.windows,
+                &settings.account_windows,
+                inbox,
+                clock,
+            )),
             patience: settings.send_patience,
             texts: settings.texts.clone(),
-            most_messages: settings.windows.most_messages(),
+            most_messages: most_messages(settings),
             passive,
             handle: tokio::runtime::Handle::current(),
         })

@@ -26,9 +26,11 @@ mod odd_answers;
 mod own;
 mod passive;
 mod people;
+mod permissions;
 #[cfg(feature = "redis")]
 mod publish;
 mod quota;
+mod rotation;
 mod secrecy;
 mod send;
 #[cfg(feature = "redis")]
