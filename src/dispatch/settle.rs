@@ -150,6 +150,7 @@ fn settlement(push: &StoredPush, next: Next, attempt: Attempt, parts: Vec<Part>)
         next,
         attempt,
         parts,
+        conversation: None,
     }
 }
 
