@@ -46,6 +46,7 @@
 use std::time::Duration;
 
 mod attempt;
+mod conversation;
 mod ending;
 mod engine;
 mod error;
@@ -67,6 +68,9 @@ mod slots;
 mod windows;
 mod wording;
 
+pub use conversation::{
+    Conversation, ConversationError, ConversationType, MAX_CONVERSATION_EXPIRES,
+};
 pub use engine::{Engine, EngineError, EngineParts, Stopped};
 pub use error::Error;
 pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
@@ -74,7 +78,7 @@ pub use handler::{Called, Handler, IntoReply};
 pub use live::{Reply, SendError};
 pub use outbox::Courier;
 pub use replay::{ReplayError, Replays};
-pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
+pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, Step, TextRule, pattern};
 pub use schedule::{Attempts, ScheduleError};
 pub(crate) use windows::Grant;
 pub use windows::SharedWindows;
@@ -98,6 +102,8 @@ pub const BYTES_IN_MEMORY: usize = 32 << 20;
 pub const SENDS: usize = 16;
 /// How long a message that surely was not sent is tried again.
 pub const SEND_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a conversation is remembered.
+pub const CONVERSATION_EXPIRES: Duration = Duration::from_secs(30 * 60);
 /// Commits and deliveries that may be under way before no further handler is started.
 pub const OPEN_WORK: usize = 2_048;
 /// How long a stop waits for running handlers and open sends.
@@ -132,6 +138,9 @@ pub struct Settings {
     pub sends: usize,
     /// How long a message that surely was not sent is tried again. Default [`SEND_PATIENCE`].
     pub send_patience: Duration,
+    /// How long a conversation is remembered when its handler does not say; at most
+    /// [`MAX_CONVERSATION_EXPIRES`]. Default [`CONVERSATION_EXPIRES`].
+    pub conversation_expires: Duration,
     /// The sending windows that are counted with.
     pub windows: crate::quota::window::Settings,
     /// What becomes of texts that are longer than one message.
@@ -164,6 +173,7 @@ impl Default for Settings {
             bytes_in_memory: BYTES_IN_MEMORY,
             sends: SENDS,
             send_patience: SEND_PATIENCE,
+            conversation_expires: CONVERSATION_EXPIRES,
             windows: crate::quota::window::Settings::default(),
             texts: LongTexts::default(),
             open_work: OPEN_WORK,

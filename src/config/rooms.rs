@@ -149,6 +149,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let bytes_in_memory = reader.text(&key("bytes_in_memory"), value::size);
     let sends = count(reader, &key("sends"), 1, 10_000);
     let send_patience = reader.text(&key("send_patience"), between("0s", "1h"));
+    let conversation_expires = reader.text(&key("conversation_expires"), between("1s", "30d"));
     let texts = texts(reader);
     let windows = window::read(reader);
     let stale_after = reader.text(&key("stale_after"), unless_empty(between("10s", "30d")));
@@ -164,6 +165,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         bytes_in_memory: usize::try_from(bytes_in_memory?).ok()?,
         sends: sends?,
         send_patience: send_patience?,
+        conversation_expires: conversation_expires?,
         windows: windows?,
         texts: texts?,
         stale_after: stale_after?,

@@ -10,11 +10,12 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Timestamp};
+use crate::dispatch::conversation::Remembered;
 use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, Deadline};
 use crate::dispatch::handler::Called;
 use crate::dispatch::live::{Live, Reply};
-use crate::dispatch::router::Routes;
+use crate::dispatch::router::{Route, Routes};
 use crate::dispatch::schedule::MAX_DELAY;
 use crate::dispatch::slots::Slot;
 use crate::protocol::message::Message;
@@ -55,6 +56,8 @@ pub(crate) struct Job {
     pub(crate) routes: Routes,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
+    /// How long a conversation is remembered when a handler does not say.
+    pub(crate) conversation_expires: Duration,
     pub(crate) outcomes: mpsc::Sender<Finished>,
 }
 
@@ -80,10 +83,10 @@ impl Job {
     }
 
     async fn attend(&self) -> Verdict {
-        let called = match self.call() {
+        let called = match self.call().await {
             Ok(Some(called)) => called,
             Ok(None) => return Verdict::Well(Vec::new()),
-            Err(error) => return Verdict::GaveUp { error },
+            Err(verdict) => return verdict,
         };
         match called.await {
             Ok(messages) => self.said(&messages),
@@ -94,30 +97,70 @@ impl Job {
     /// Starts the handler; `None` when none is meant.
     ///
     /// # Errors
-    /// Why no attempt can succeed, for people.
-    fn call(&self) -> Result<Option<Called>, String> {
+    /// How the attempt ends without it.
+    async fn call(&self) -> Result<Option<Called>, Verdict> {
         let push = Push::parse(self.live.account(), &self.body)
-            .map_err(|malformed| format!("the push cannot be read: {malformed}"))?;
+            .map_err(|malformed| gave_up(format_args!("the push cannot be read: {malformed}")))?;
         let push = Arc::new(push);
+        let remembered = self.remember().await?;
+        if let Some(step) = self.routes.step(&push, remembered.stored()) {
+            let context = self.context(&push, Vec::new(), &remembered);
+            match step.call(&context) {
+                // It lets the push pass.
+                Err(rejection) if rejection.is_wrong_kind() => {}
+                called => {
+                    self.routed(step);
+                    return called.map(Some).map_err(gave_up);
+                }
+            }
+        }
         let Some(matched) = self.routes.find(&push) else {
             self.live.routed("none", false);
             return Ok(None);
         };
-        let policy = matched.route.policy();
-        self.live.routed(matched.route.name(), policy.at_least_once);
-        let context = Context::new(
-            push,
-            matched.captures,
-            Deadline::new(self.clock.monotonic() + self.timeout, &self.clock),
-            Reply::new(&self.live),
-        );
+        self.routed(matched.route);
+        let context = self.context(&push, matched.captures, &remembered);
         match matched.route.call(&context) {
             Ok(called) => Ok(Some(called)),
             Err(rejection) if rejection.is_wrong_kind() && matched.route.takes_any_kind() => {
                 Ok(None)
             }
-            Err(rejection) => Err(rejection.to_string()),
+            Err(rejection) => Err(gave_up(rejection)),
         }
+    }
+
+    /// Where the user's conversation stands, when there is a user and a route that asks for it.
+    async fn remember(&self) -> Result<Remembered, Verdict> {
+        let types = self.routes.conversations();
+        let expires = self.conversation_expires;
+        if types.is_empty() || self.live.to().as_str().is_empty() {
+            return Ok(Remembered::nothing(&self.live, expires));
+        }
+        let read = Remembered::read(&self.live, types, expires).await;
+        read.map_err(|error| Verdict::Failed {
+            error: format!("the conversation cannot be read: {error}"),
+            after: None,
+        })
+    }
+
+    fn routed(&self, route: &Route) {
+        let at_least_once = route.policy().at_least_once;
+        self.live.routed(route.name(), at_least_once);
+    }
+
+    fn context(
+        &self,
+        push: &Arc<Push>,
+        captures: Vec<(String, String)>,
+        remembered: &Remembered,
+    ) -> Context {
+        Context::new(
+            Arc::clone(push),
+            captures,
+            Deadline::new(self.clock.monotonic() + self.timeout, &self.clock),
+            Reply::new(&self.live),
+            remembered.clone(),
+        )
     }
 
     fn said(&self, messages: &[Message]) -> Verdict {
@@ -127,6 +170,12 @@ impl Job {
                 error: error.to_string(),
             },
         }
+    }
+}
+
+fn gave_up(reason: impl ToString) -> Verdict {
+    Verdict::GaveUp {
+        error: reason.to_string(),
     }
 }
 

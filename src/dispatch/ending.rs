@@ -28,6 +28,8 @@ pub(crate) struct Ending {
 pub(crate) enum Follow {
     /// Nothing; the push has left.
     Leave(PushId),
+    /// The push has left, and its lane goes on only now: the user's next push needs what is committed.
+    GoOn(StoredPush),
     /// It is in its lane still, to be tried again.
     Stay,
     /// Its parts are delivered.
@@ -144,6 +146,9 @@ impl Machine {
         self.tell(&settlement);
         match retry_in {
             Some(delay) => self.retry(push, settlement, delay),
+            None if settlement.parts.is_empty() && settlement.conversation.is_some() => {
+                self.settle(settlement, Follow::GoOn(push));
+            }
             None if settlement.parts.is_empty() => {
                 self.settle(settlement, Follow::Leave(push.id));
                 self.lanes.finish(&push);
@@ -228,6 +233,10 @@ impl Machine {
         match follow {
             Follow::Stay => {}
             Follow::Leave(id) => self.intake.leave(id),
+            Follow::GoOn(push) => {
+                self.intake.leave(push.id);
+                self.lanes.finish(&push);
+            }
             Follow::Speak(speech) => {
                 self.intake.leave(speech.push.id);
                 if !settled {

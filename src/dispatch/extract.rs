@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
+use crate::dispatch::conversation::{ConversationType, Remembered};
 use crate::dispatch::live::Reply;
 use crate::id::OpenId;
 use crate::protocol::push::{Push, PushType, Typed};
@@ -21,6 +22,7 @@ pub struct Context {
     captures: Vec<(String, String)>,
     deadline: Deadline,
     reply: Reply,
+    remembered: Remembered,
 }
 
 impl Context {
@@ -29,12 +31,14 @@ impl Context {
         captures: Vec<(String, String)>,
         deadline: Deadline,
         reply: Reply,
+        remembered: Remembered,
     ) -> Self {
         Self {
             push,
             captures,
             deadline,
             reply,
+            remembered,
         }
     }
 
@@ -52,6 +56,10 @@ impl Context {
     pub fn deadline(&self) -> &Deadline {
         &self.deadline
     }
+
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.remembered
+    }
 }
 
 /// A value that a handler can take as an argument.
@@ -60,8 +68,8 @@ impl Context {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}` as an argument",
     label = "this is no extractor for handlers of a `Router<{S}>`",
-    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Reply`, `Deadline`",
-    note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` needs `T: Deserialize`"
+    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Conversation<C>`, `Reply`, `Deadline`",
+    note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` and `Conversation<T>` need `T: Deserialize`"
 )]
 pub trait FromPush<S>: Sized {
     /// Takes the value.
@@ -69,6 +77,13 @@ pub trait FromPush<S>: Sized {
     /// # Errors
     /// A [`Rejection`] gives the push up: trying again would not make the value appear.
     fn from_push(context: &Context, state: &S) -> Result<Self, Rejection>;
+
+    /// The type of conversation that it takes. Only where a route asks for one are conversations read; an
+    /// extractor of yours that takes a [`Conversation`](crate::dispatch::Conversation) inside says so
+    /// here: `Some(ConversationType::of::<C>())`.
+    fn conversation() -> Option<ConversationType> {
+        None
+    }
 }
 
 /// Why an argument could not be made from the push.

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use futures_util::future::BoxFuture;
 
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::error::Error;
 use crate::dispatch::extract::{Context, FromPush, Rejection};
 use crate::protocol::message::{
@@ -84,7 +85,7 @@ pub type Called = BoxFuture<'static, Result<Vec<Message>, Error>>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no handler for a `Router<{S}>`",
     label = "not an async function of extractors that returns a reply",
-    note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Reply`, `Deadline`",
+    note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Conversation<C>`, `Reply`, `Deadline`",
     note = "it returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them whose error is a `wxhook` `Error` or turns into one",
     note = "its future must be `Send`: nothing like `Rc` or a `std` lock guard may be held across an `.await`"
 )]
@@ -94,6 +95,11 @@ pub trait Handler<S, Inputs>: Clone + Send + Sync + 'static {
     /// # Errors
     /// The [`Rejection`] of the first argument that the push does not have.
     fn start(&self, context: &Context, state: &S) -> Result<Called, Rejection>;
+
+    /// The types of conversations that its arguments ask for.
+    fn conversations(&self) -> Vec<ConversationType> {
+        Vec::new()
+    }
 }
 
 macro_rules! handler {
@@ -109,6 +115,11 @@ macro_rules! handler {
             fn start(&self, context: &Context, state: &S) -> Result<Called, Rejection> {
                 let future = self($($input::from_push(context, state)?),*);
                 Ok(Box::pin(async move { future.await.into_reply() }))
+            }
+
+            fn conversations(&self) -> Vec<ConversationType> {
+                let asked: [Option<ConversationType>; _] = [$($input::conversation()),*];
+                asked.into_iter().flatten().collect()
             }
         }
     };

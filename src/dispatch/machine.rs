@@ -244,6 +244,7 @@ impl Machine {
             routes: self.parts.routes.clone(),
             clock: Arc::clone(&self.parts.clock),
             timeout,
+            conversation_expires: self.parts.settings.conversation_expires,
             outcomes: self.outcomes.clone(),
         };
         let task = self.runtime.spawn(Box::pin(job.run()));

@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::extract::{Context, Rejection};
 use crate::dispatch::handler::{Called, Handler};
 use crate::protocol::push::{Click, Push, PushType, Typed};
 
 mod check;
 mod policy;
+mod step;
 #[cfg(test)]
 mod tests;
 
 pub use check::{RouteError, RouteErrors};
 pub(crate) use policy::Policy;
+pub use step::Step;
 
 /// A regular expression that a text message must match. Named groups become
 /// [`Captures`](crate::dispatch::Captures).
@@ -61,7 +64,7 @@ impl From<Pattern> for TextRule {
 
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///
-/// The most specific route wins, wherever it stands: an exact text, a menu key, a pattern (in the
+/// The most specific route wins, wherever it stands: a step of a conversation, an exact text, a menu key, a pattern (in the
 /// order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
 /// what is left. A push that no route takes is done without an answer.
 pub struct Router<S> {
@@ -79,10 +82,13 @@ struct Entry<S> {
     at: &'static Location<'static>,
     start: Start<S>,
     policy: Policy,
+    /// The conversations that it asks for.
+    conversations: Vec<ConversationType>,
 }
 
 #[derive(Debug)]
 enum Rule {
+    Step(Step),
     Exact(String),
     Click(String),
     Pattern(String),
@@ -95,6 +101,7 @@ impl Rule {
     /// The name under which people meet the route.
     fn name(&self) -> String {
         match self {
+            Self::Step(step) => format!("step {step}"),
             Self::Exact(text) => format!("text {text:?}"),
             Self::Click(key) if key.is_empty() => "click \"\"".to_owned(),
             Self::Click(key) => format!("click {key}"),
@@ -182,6 +189,7 @@ impl<S> Router<S> {
         S: Send + Sync + 'static,
     {
         let plan = self.plan()?;
+        let conversations = self.conversations();
         let state = Arc::new(state);
         let bound = self.entries.into_iter().map(|entry| {
             let state = Arc::clone(&state);
@@ -195,12 +203,29 @@ impl<S> Router<S> {
         Ok(Routes(Arc::new(Table {
             routes: bound.collect(),
             plan,
+            conversations,
         })))
+    }
+
+    /// Every type of conversation that a route asks for.
+    fn conversations(&self) -> Vec<ConversationType> {
+        let mut types: Vec<ConversationType> = Vec::new();
+        for asked in self.entries.iter().flat_map(|entry| &entry.conversations) {
+            if types.iter().all(|known| known.name() != asked.name()) {
+                types.push(*asked);
+            }
+        }
+        types
     }
 
     #[track_caller]
     fn route<I>(mut self, rule: Rule, handler: impl Handler<S, I>) -> Self {
+        let mut conversations = handler.conversations();
+        if let Rule::Step(step) = &rule {
+            conversations.push(step.of());
+        }
         self.entries.push(Entry {
+            conversations,
             rule,
             at: Location::caller(),
             start: Box::new(move |context, state| handler.start(context, state)),
@@ -220,6 +245,7 @@ impl<S> fmt::Debug for Router<S> {
 /// Where each rule leads: indices into the routes.
 #[derive(Debug, Default)]
 struct Plan {
+    steps: Vec<(Step, usize)>,
     exact: HashMap<String, usize>,
     clicks: HashMap<String, usize>,
     patterns: Vec<(Regex, usize)>,
@@ -272,6 +298,7 @@ pub struct Routes(Arc<Table>);
 struct Table {
     routes: Vec<Route>,
     plan: Plan,
+    conversations: Vec<ConversationType>,
 }
 
 /// One route, whatever its state.
@@ -308,7 +335,12 @@ pub(crate) struct Matched<'a> {
 }
 
 impl Routes {
-    /// The route that wins.
+    /// Every type of conversation that a route asks for: none, and no conversation need be read.
+    pub(crate) fn conversations(&self) -> &[ConversationType] {
+        &self.0.conversations
+    }
+
+    /// The route that wins, when no step does.
     pub(crate) fn find(&self, push: &Push) -> Option<Matched<'_>> {
         let (index, captures) = self.0.plan.find(push)?;
         let route = self.0.routes.get(index)?;
@@ -322,7 +354,7 @@ impl Routes {
     }
 
     /// The name of the route that wins, as attempts record it: `text "帮助"`, `click ORDER`,
-    /// `on subscribe`; `None` when nobody takes the push.
+    /// `on subscribe`; `None` when nobody takes the push. Of a user without a conversation.
     pub fn explain(&self, push: &Push) -> Option<String> {
         self.find(push)
             .map(|matched| matched.route.name.to_string())

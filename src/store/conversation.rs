@@ -94,3 +94,20 @@ pub struct Turn {
     /// How.
     pub turned: Turned,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_not_shown() {
+        let conversation = StoredConversation {
+            type_name: "shop::Order".to_owned(),
+            state: "\"a secret wish\"".to_owned(),
+            expires_at: Timestamp::from_seconds(1_700_000_000),
+        };
+        let shown = format!("{:?}", ConversationChange::Set(conversation));
+        assert!(shown.contains("shop::Order"), "{shown}");
+        assert!(!shown.contains("wish"), "{shown}");
+    }
+}
