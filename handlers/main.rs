@@ -6,7 +6,7 @@ mod order;
 mod purchase;
 mod welcome;
 
-use purchase::Purchase;
+use crate::purchase::Purchase;
 use wxhook::{Router, Subscribe, pattern, step};
 
 fn routes() -> Router<order::Shop> {

@@ -340,7 +340,7 @@ mod tests {
                 "a field that is gone",
                 stored(mine, "{\"Confirm\":{\"colour\":\"a secret\"}}"),
                 None,
-                Some("its type reads it no more: data at column 31"),
+                Some("its type reads it no more: data at column 32"),
             ),
             (
                 "another type",
