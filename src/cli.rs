@@ -21,6 +21,7 @@ mod dead;
 mod decode;
 mod dev;
 mod door;
+mod explain;
 mod healthcheck;
 mod inbox;
 mod media;
@@ -65,6 +66,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Turn a push into JSON: an inner document on standard input, or a sealed body with --query
     Decode(decode::DecodeArgs),
+    /// Say which handler a push goes to and why: an inner document on standard input, or --text
+    Explain(explain::ExplainArgs),
     /// Look at the pushes that were received
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
@@ -133,6 +136,7 @@ where
             simulate_context(config).map(|context| simulate::run(args, context))
         }
         Command::Decode(args) => decode::run(&args, config),
+        Command::Explain(args) => explain::run(&args, config, routes),
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),

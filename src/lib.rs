@@ -53,7 +53,7 @@ pub mod transport;
 
 pub use cli::main;
 pub use dispatch::{
-    Attempts, Captures, Content, Context, Conversation, ConversationError, ConversationType,
+    Api, Attempts, Captures, Content, Context, Conversation, ConversationError, ConversationType,
     Deadline, Error, FromPush, Handler, IntoReply, Rejection, Reply, Router, Routes, SendError,
     State, Step, pattern,
 };

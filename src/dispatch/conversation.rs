@@ -211,8 +211,15 @@ impl ConversationType {
         }
     }
 
-    pub(crate) const fn name(self) -> &'static str {
-        self.name
+    /// Each of these types, once.
+    pub(crate) fn each_once<'a>(types: impl Iterator<Item = &'a Self>) -> Vec<Self> {
+        let mut each: Vec<Self> = Vec::new();
+        for one in types {
+            if each.iter().all(|known| known.name != one.name) {
+                each.push(*one);
+            }
+        }
+        each
     }
 }
 

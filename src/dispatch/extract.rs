@@ -8,9 +8,12 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
+use crate::dispatch::accounts::Accounts;
+use crate::dispatch::blocking::Pool;
 use crate::dispatch::conversation::{ConversationType, Remembered};
+use crate::dispatch::gates::Pass;
 use crate::dispatch::live::Reply;
-use crate::id::OpenId;
+use crate::id::{AppId, OpenId};
 use crate::protocol::push::{Push, PushType, Typed};
 
 mod captured;
@@ -22,23 +25,38 @@ pub struct Context {
     captures: Vec<(String, String)>,
     deadline: Deadline,
     reply: Reply,
+    accounts: Accounts,
+    pool: Pool,
+    pass: Option<Arc<Pass>>,
     remembered: Remembered,
 }
 
+/// What a context is made of.
+pub(crate) struct ContextParts {
+    pub(crate) push: Arc<Push>,
+    /// The named groups of the pattern that matched.
+    pub(crate) captures: Vec<(String, String)>,
+    pub(crate) deadline: Deadline,
+    pub(crate) reply: Reply,
+    pub(crate) accounts: Accounts,
+    /// Where functions that are not async run.
+    pub(crate) pool: Pool,
+    /// The right to be behind the route's gate, if it has one.
+    pub(crate) pass: Option<Arc<Pass>>,
+    pub(crate) remembered: Remembered,
+}
+
 impl Context {
-    pub(crate) fn new(
-        push: Arc<Push>,
-        captures: Vec<(String, String)>,
-        deadline: Deadline,
-        reply: Reply,
-        remembered: Remembered,
-    ) -> Self {
+    pub(crate) fn new(parts: ContextParts) -> Self {
         Self {
-            push,
-            captures,
-            deadline,
-            reply,
-            remembered,
+            push: parts.push,
+            captures: parts.captures,
+            deadline: parts.deadline,
+            reply: parts.reply,
+            accounts: parts.accounts,
+            pool: parts.pool,
+            pass: parts.pass,
+            remembered: parts.remembered,
         }
     }
 
@@ -52,6 +70,11 @@ impl Context {
         &self.captures
     }
 
+    /// The account that received the push.
+    pub fn account(&self) -> &AppId {
+        self.reply.account()
+    }
+
     /// When the handler must have ended.
     pub fn deadline(&self) -> &Deadline {
         &self.deadline
@@ -59,6 +82,18 @@ impl Context {
 
     pub(crate) fn remembered(&self) -> &Remembered {
         &self.remembered
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn pass(&self) -> Option<Arc<Pass>> {
+        self.pass.clone()
+    }
+
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 }
 
@@ -68,7 +103,7 @@ impl Context {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}` as an argument",
     label = "this is no extractor for handlers of a `Router<{S}>`",
-    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Conversation<C>`, `Reply`, `Deadline`",
+    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Conversation<C>`, `Reply`, `Api`, `Deadline`",
     note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` and `Conversation<T>` need `T: Deserialize`"
 )]
 pub trait FromPush<S>: Sized {
@@ -143,6 +178,21 @@ impl<S> FromPush<S> for OpenId {
             "" => Err(Rejection::wrong_kind("the push comes from no user")),
             _ => Ok(from.clone()),
         }
+    }
+}
+
+/// What only some pushes have: `None` of a push that is of another kind.
+impl<S, T: FromPush<S>> FromPush<S> for Option<T> {
+    fn from_push(context: &Context, state: &S) -> Result<Self, Rejection> {
+        match T::from_push(context, state) {
+            Ok(value) => Ok(Some(value)),
+            Err(rejection) if rejection.is_wrong_kind() => Ok(None),
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    fn conversation() -> Option<ConversationType> {
+        T::conversation()
     }
 }
 

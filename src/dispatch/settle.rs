@@ -179,7 +179,7 @@ fn read(verdict: Verdict, live: &Live) -> Reading {
         conversation: None,
     };
     match verdict {
-        Verdict::Well(messages) => match live.parts(messages) {
+        Verdict::Well(sayings) => match live.parts(sayings) {
             Some(parts) => Reading {
                 ended: Ended::Well,
                 error: None,
@@ -188,6 +188,13 @@ fn read(verdict: Verdict, live: &Live) -> Reading {
                 conversation: live.turned(),
             },
             None => failed(Ended::GaveUp, SendError::TooMany.to_string(), None),
+        },
+        Verdict::NotRun { reason } => Reading {
+            ended: Ended::Well,
+            error: Some(reason),
+            after: None,
+            parts: Vec::new(),
+            conversation: None,
         },
         Verdict::Failed { error, after } => failed(Ended::Failed, error, after),
         Verdict::GaveUp { error } => failed(Ended::GaveUp, error, None),

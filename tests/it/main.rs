@@ -14,6 +14,7 @@ mod crash;
 mod dispatch;
 mod docs;
 mod durability;
+mod explain;
 mod floors;
 mod handover;
 mod hostile;
@@ -22,6 +23,7 @@ mod media;
 mod menu;
 mod messages;
 mod odd_answers;
+mod passive;
 mod people;
 #[cfg(feature = "redis")]
 mod publish;

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::{
-    Attempts, Courier, Engine, EngineError, EngineParts, Replays, Router, Settings, Stopped,
+    Accounts, Attempts, Courier, Engine, EngineError, EngineParts, Replays, Router, Settings,
+    Stopped,
 };
 use wxhook::id::{AppId, OpenId, PushId};
 use wxhook::metric::{Counter, Counters};
@@ -101,6 +102,7 @@ pub(crate) struct House {
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) platform: Arc<Platform>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) accounts: Accounts,
     clock: Arc<dyn Clock>,
     next: Mutex<u64>,
 }
@@ -157,6 +159,7 @@ impl House {
             inbox,
             platform,
             counters: Arc::default(),
+            accounts: Accounts::named([(account(), "default")]),
             clock,
             next,
         }
@@ -170,9 +173,11 @@ impl House {
     ) -> Open {
         let courier: Arc<dyn Courier> = self.platform.clone();
         let engine = Engine::new(EngineParts {
+            passive: None,
             inbox: Arc::clone(&self.inbox),
             courier,
             routes: router.with_state(state).unwrap(),
+            accounts: self.accounts.clone(),
             clock: Arc::clone(&self.clock),
             counters: Arc::clone(&self.counters),
             settings,

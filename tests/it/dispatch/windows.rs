@@ -26,7 +26,7 @@ fn states(story: &Story) -> Vec<PartState> {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A house whose store goes back for more than two days, and its clock.
-async fn old_house(platform: Arc<Platform>) -> (House, Arc<ManualClock>) {
+pub(super) async fn old_house(platform: Arc<Platform>) -> (House, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(1_700_000_000));
     let dyn_clock: Arc<dyn Clock> = clock.clone();
     let inbox = MemoryInbox::new(Arc::clone(&dyn_clock));
