@@ -229,6 +229,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let bytes_in_memory = reader.size(&key("bytes_in_memory"));
     let sends = count(reader, &key("sends"), 1, 10_000);
     let send_patience = reader.duration(&key("send_patience"), "0s", "1h");
+    let conversation_expires = reader.duration(&key("conversation_expires"), "1s", "30d");
     let texts = texts(reader);
     let windows = window::read(reader);
     let stale_after = reader.text(
@@ -250,6 +251,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         bytes_in_memory: usize::try_from(bytes_in_memory?).ok()?,
         sends: sends?,
         send_patience: send_patience?,
+        conversation_expires: conversation_expires?,
         windows: windows?,
         texts: texts?,
         stale_after: stale_after?,

@@ -30,6 +30,8 @@ pub(crate) struct Ending {
 pub(crate) enum Follow {
     /// Nothing; the push has left.
     Leave(PushId),
+    /// The push has left, and its lane goes on only now: the user's next push needs what is committed.
+    GoOn(StoredPush),
     /// It is in its lane still, to be tried again.
     Stay,
     /// Its parts are delivered.
@@ -161,6 +163,10 @@ impl Machine {
                 }
                 self.retry(push, settlement, delay);
             }
+            None if settlement.parts.is_empty() && settlement.conversation.is_some() => {
+                live.release_request();
+                self.settle(settlement, Follow::GoOn(push));
+            }
             None if settlement.parts.is_empty() => {
                 live.release_request();
                 self.settle(settlement, Follow::Leave(push.id));
@@ -259,6 +265,10 @@ impl Machine {
         match follow {
             Follow::Stay => {}
             Follow::Leave(id) => self.intake.leave(id),
+            Follow::GoOn(push) => {
+                self.intake.leave(push.id);
+                self.lanes.finish(&push);
+            }
             Follow::Speak(speech) => {
                 self.intake.leave(speech.push.id);
                 if !settled {

@@ -18,7 +18,7 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
 use crate::protocol::push::DedupeKey;
 use crate::quota::window::Standing;
-use crate::store::{Part, PartKey, PartState, StoreError, StoredPush};
+use crate::store::{ConversationChange, Part, PartKey, PartState, StoreError, StoredPush};
 
 /// Messages that one run of a push may say. The platform itself takes far fewer in a window.
 const MAX_PARTS: u32 = 100;
@@ -53,6 +53,8 @@ struct Said {
     spoke: bool,
     /// Whether the attempt has ended.
     closed: bool,
+    /// What it makes of its user's conversation, if it ends well.
+    conversation: Option<ConversationChange>,
 }
 
 impl Live {
@@ -182,6 +184,20 @@ impl Live {
     /// Ends the attempt: from now on nothing more is said in its name.
     pub(crate) fn close(&self) {
         self.said().closed = true;
+    }
+
+    /// Notes what becomes of the user's conversation if the attempt ends well; `false` when it has ended.
+    pub(crate) fn turn(&self, change: ConversationChange) -> bool {
+        let mut said = self.said();
+        if !said.closed {
+            said.conversation = Some(change);
+        }
+        !said.closed
+    }
+
+    /// What was noted. Only for a closed attempt: then nothing is noted any more.
+    pub(crate) fn turned(&self) -> Option<ConversationChange> {
+        self.said().conversation.take()
     }
 
     /// Whether a message of this run may have left already.

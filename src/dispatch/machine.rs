@@ -266,6 +266,7 @@ impl Machine {
             accounts: self.parts.accounts.clone(),
             clock: Arc::clone(&self.parts.clock),
             timeout,
+            conversation_expires: self.parts.settings.conversation_expires,
             pool: self.runtime.pool(),
             reports: self.reports.clone(),
         };

@@ -129,6 +129,10 @@ impl Outbox {
         &self.handle
     }
 
+    pub(crate) fn inbox(&self) -> &dyn Inbox {
+        &*self.inbox
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

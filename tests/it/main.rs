@@ -9,6 +9,7 @@ mod backlog;
 mod certificates;
 mod commands;
 mod conformance;
+mod conversation;
 mod crash;
 mod dispatch;
 mod docs;
