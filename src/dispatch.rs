@@ -61,6 +61,7 @@ mod machine;
 mod middleware;
 mod outbox;
 mod outcome;
+pub mod passive;
 mod replay;
 mod router;
 mod runtime;
@@ -80,6 +81,7 @@ pub use handler::{Called, Handled, Handler, IntoReply};
 pub use live::{Reply, SendError};
 pub use middleware::{Middleware, Next};
 pub use outbox::Courier;
+pub use outcome::NO_CUSTOMER_MESSAGES;
 pub use replay::{ReplayError, Replays};
 pub use router::{
     AtOnce, Candidate, Explanation, Facts, Guard, Hours, HoursError, Layer, OnlyInWindow, Outcome,
@@ -109,6 +111,9 @@ pub const BYTES_IN_MEMORY: usize = 32 << 20;
 pub const SENDS: usize = 16;
 /// How long a message that surely was not sent is tried again.
 pub const SEND_PATIENCE: Duration = Duration::from_secs(60);
+/// The longest time that a request may wait for its handler's answer. WeChat hangs up after 5 s, and the
+/// answer must be committed and on its way before.
+pub const LATEST_PASSIVE: Duration = Duration::from_millis(4_500);
 /// Commits and deliveries that may be under way before no further handler is started.
 pub const OPEN_WORK: usize = 2_048;
 /// How long a stop waits for running handlers and open sends.

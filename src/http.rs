@@ -8,20 +8,30 @@ use std::time::Duration;
 
 pub mod admin;
 mod api;
+mod body;
 pub mod client;
 mod component;
 mod door;
 mod file;
 pub mod freshness;
+mod gate;
+mod guard;
 mod jssdk;
+pub mod network;
 pub(crate) mod operate;
+mod passive;
 mod quota;
 mod rejection;
+mod release_check;
+mod replay;
 pub mod server;
+pub mod source;
 mod token;
 pub mod webhook;
 
+use network::Network;
 pub use server::{Listeners, Running};
+use source::AllowList;
 
 /// Where and how pushes are received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +46,13 @@ pub struct Settings {
     pub request_budget: Duration,
     /// How far a signed timestamp may lie from our clock.
     pub freshness_window: Duration,
-    /// Open connections of the public listener; more wait in the kernel's queue.
+    /// Open connections of the public listener; more wait in the kernel's queue. Above three quarters every
+    /// answer closes its connection.
     pub max_connections: usize,
+    /// From where pushes may come, beside a right signature.
+    pub allow_list: AllowList,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// Where WeChat's pushes are awaited. WeChat itself calls ports 80 and 443 only, so a proxy is in front.
@@ -51,7 +66,7 @@ pub const DEFAULT_REQUEST_BUDGET: Duration = Duration::from_secs(4);
 /// A signature says nothing about its age but the timestamp that it covers.
 pub const DEFAULT_FRESHNESS_WINDOW: Duration = Duration::from_secs(600);
 /// A few thousand connections are ample for any account; each costs some kilobytes.
-pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
+pub const DEFAULT_MAX_CONNECTIONS: usize = 16_384;
 /// Bytes of the longest push body that is read. The largest real ones are lists of some ten kilobytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
@@ -64,6 +79,8 @@ impl Default for Settings {
             request_budget: DEFAULT_REQUEST_BUDGET,
             freshness_window: DEFAULT_FRESHNESS_WINDOW,
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            allow_list: AllowList::default(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -352,7 +352,12 @@ pub struct Part {
     /// The user spoken to.
     pub to: OpenId,
     /// The exact body of the call.
+    ///
+    /// Empty for what only a passive reply can say.
     pub message: Bytes,
+    /// The document that answers the push itself, when it is said as a passive reply (被动回复), not by a
+    /// call. A part that is put back to *waiting* has none any more: it goes out by a call.
+    pub passive: Option<Bytes>,
     /// Whether it is sent again when its answer was not seen: its route prefers twice to never.
     pub at_least_once: bool,
     /// Where it stands.
@@ -365,6 +370,13 @@ pub struct Part {
     pub detail: Option<String>,
     /// When its state last changed.
     pub changed_at: Timestamp,
+}
+
+impl Part {
+    /// Bytes of what it says.
+    pub(crate) fn bytes(&self) -> usize {
+        self.message.len() + self.passive.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// The end of an attempt and all that it says, in one commit.
@@ -397,6 +409,11 @@ impl Settlement {
                 return Err(StoreError::conflict(format_args!(
                     "part {key} cannot begin as {}",
                     part.state.name()
+                )));
+            }
+            if part.passive.is_some() && part.state != PartState::Sending {
+                return Err(StoreError::conflict(format_args!(
+                    "part {key} is a passive reply and cannot wait"
                 )));
             }
             if self.parts[..index].iter().any(|other| other.key == key) {
@@ -551,6 +568,9 @@ pub enum StoreError {
     /// The store refuses new pushes for now.
     #[error("the store takes no new pushes: {0}")]
     Refusing(Arc<str>),
+    /// The push could not be stored by its ticket's deadline, so it was not.
+    #[error("the push could not be stored in time")]
+    Late,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -91,6 +91,15 @@ fn attempt_json((run, attempt): &(u32, Attempt)) -> Value {
     })
 }
 
+/// What a part says: the call's JSON, or the document where only a passive reply can say it.
+fn said(part: &Part) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into();
+    match &part.passive {
+        Some(document) if part.message.is_empty() => text(document),
+        _ => serde_json::from_slice(&part.message).unwrap_or_else(|_| text(&part.message)),
+    }
+}
+
 fn replay_json(replay: &Replay) -> Value {
     json!({
         "run": replay.run,
@@ -106,9 +115,9 @@ fn part_json(part: &Part) -> Value {
         "ordinal": part.key.ordinal,
         "state": part.state.name(),
         "at_least_once": part.at_least_once,
+        "passive": part.passive.is_some(),
         "to": part.to.as_str(),
-        "message": serde_json::from_slice::<Value>(&part.message)
-            .unwrap_or_else(|_| String::from_utf8_lossy(&part.message).into()),
+        "message": said(part),
         "error_code": part.error_code,
         "rid": part.rid,
         "detail": part.detail,

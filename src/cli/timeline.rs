@@ -97,14 +97,19 @@ fn replied(part: &Part) -> String {
         (PartState::Waiting | PartState::Sending, true) => ", at least once",
         _ => "",
     };
+    let (passive, said) = match &part.passive {
+        Some(document) if part.message.is_empty() => (" as the answer to the push", document),
+        Some(_) => (" as the answer to the push", &part.message),
+        None => ("", &part.message),
+    };
     format!(
-        "reply {} {}{}{}{}{repeated}: {}",
+        "reply {} {}{passive}{}{}{}{repeated}: {}",
         part.key.ordinal + 1,
         part.state.name(),
         code.unwrap_or_default(),
         rid.unwrap_or_default(),
         because(detail),
-        String::from_utf8_lossy(&part.message)
+        String::from_utf8_lossy(said)
     )
 }
 

@@ -10,6 +10,8 @@ use crate::protocol::{Credentials, Mode, Rotating};
 pub struct ComponentSettings {
     /// What its notices and relayed messages are verified and opened with. Always secure mode.
     pub credentials: Credentials,
+    /// Whether WeChat's check before the platform is published (全网发布检测) is answered.
+    pub release_check: bool,
 }
 
 const KEYS: [&str; 5] = [
@@ -34,6 +36,7 @@ pub(super) fn read_all(reader: &mut Reader) -> Option<Vec<(String, ComponentSett
             for key in KEYS {
                 reader.text(&format!("components.{name}.{key}"), |_| Ok(()));
             }
+            reader.flag(&format!("components.{name}.release_check"));
             continue;
         }
         components.push(read(reader, &name).map(|component| (name, component)));
@@ -49,6 +52,7 @@ fn read(reader: &mut Reader, name: &str) -> Option<ComponentSettings> {
     let previous_token = reader.secret(&key("previous_token"), push_token);
     let current = reader.secret(&key("encoding_aes_key"), aes_key);
     let previous = reader.secret(&key("previous_encoding_aes_key"), aes_key);
+    let release_check = release_check(reader, &key("release_check"));
     for (field, missing) in [
         ("token", matches!(token, Some(None))),
         ("encoding_aes_key", matches!(current, Some(None))),
@@ -68,5 +72,16 @@ fn read(reader: &mut Reader, name: &str) -> Option<ComponentSettings> {
         previous: previous?,
     };
     let credentials = Credentials::new(app_id?, Mode::Secure, token, Some(keys)).ok()?;
-    Some(ComponentSettings { credentials })
+    Some(ComponentSettings {
+        credentials,
+        release_check: release_check?,
+    })
+}
+
+/// On, unless it is said to be off: only the example's own component has a line for it.
+fn release_check(reader: &mut Reader, key: &str) -> Option<bool> {
+    if reader.is_written(key) {
+        return reader.flag(key);
+    }
+    Some(true)
 }

@@ -173,6 +173,11 @@ impl Reader {
         self.entries.get(key).is_some_and(given)
     }
 
+    /// Whether there is a value of this key at all, be it the default.
+    pub(super) fn is_written(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// Reads a text through `parse`. A fault is noted, and `None` comes back.
     pub(super) fn text<T>(
         &mut self,

@@ -10,6 +10,8 @@ use super::raw::Reader;
 use super::value::{self, Problem};
 use super::{Config, LogFormat, Needs, StoreKind, account, component, quota, token, window};
 use crate::dispatch::{Attempts, LongTexts, MAX_CUT_SIGN_BYTES};
+use crate::http::network::Network;
+use crate::http::source::AllowList;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
 use crate::transport::EgressProxy;
@@ -32,7 +34,9 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         // A server for a third-party platform needs no account of its own.
         _ => Needs::NoAccount,
     };
-    let accounts = account::read_all(reader, needs, receives);
+    let reply = account::reply(reader);
+    let accounts = account::read_all(reader, needs, receives, reply.unwrap_or_default());
+    reply?;
     let token_service = token::service(reader);
     let quota = quota::settings(
         reader,
@@ -51,6 +55,21 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
             "store.seen_retention",
             "is less than twice server.freshness_window, so an old request could be repeated unrecognised",
             "make it longer, or the window shorter",
+        );
+    }
+    let asks = |accounts: &Vec<(String, super::AccountSettings)>| {
+        accounts
+            .iter()
+            .any(|(_, account)| account.app_secret.is_some())
+    };
+    if http.allow_list.wechat
+        && matches!(token_service, Some(None))
+        && accounts.as_ref().is_some_and(|accounts| !asks(accounts))
+    {
+        reader.fault(
+            "server.allow_list",
+            "holds \"wechat\", but no account has an AppSecret with which WeChat's addresses could be asked for",
+            "set app_secret, or write the addresses",
         );
     }
     let (hosts, mut transport, api) = api?;
@@ -88,6 +107,8 @@ fn http(reader: &mut Reader) -> Option<crate::http::Settings> {
     let request_budget = reader.text("server.request_budget", between("100ms", "4800ms"));
     let freshness_window = reader.text("server.freshness_window", between("30s", "1d"));
     let max_connections = count(reader, "server.max_connections", 1, 1_000_000);
+    let allow_list = reader.list("server.allow_list", allowed);
+    let trusted_proxies = reader.list("server.trusted_proxies", network);
     Some(crate::http::Settings {
         listen: listen?,
         admin_listen: admin_listen?,
@@ -95,6 +116,51 @@ fn http(reader: &mut Reader) -> Option<crate::http::Settings> {
         request_budget: request_budget?,
         freshness_window: freshness_window?,
         max_connections: max_connections?,
+        allow_list: AllowList {
+            wechat: allow_list.as_ref()?.contains(&Allowed::Wechat),
+            networks: allow_list?
+                .into_iter()
+                .filter_map(Allowed::network)
+                .collect(),
+        },
+        trusted_proxies: trusted_proxies?,
+    })
+}
+
+/// An entry of the allow-list.
+#[derive(Debug, PartialEq, Eq)]
+enum Allowed {
+    Wechat,
+    Network(Network),
+}
+
+impl Allowed {
+    fn network(self) -> Option<Network> {
+        match self {
+            Self::Wechat => None,
+            Self::Network(network) => Some(network),
+        }
+    }
+}
+
+fn allowed(text: &str) -> Result<Allowed, Problem> {
+    match text.trim() {
+        "wechat" => Ok(Allowed::Wechat),
+        text => network(text).map(Allowed::Network).map_err(|problem| {
+            Problem::new(
+                problem.problem,
+                "write \"wechat\", or an address, or a range like 203.0.113.0/24",
+            )
+        }),
+    }
+}
+
+fn network(text: &str) -> Result<Network, Problem> {
+    text.parse::<Network>().map_err(|error| {
+        Problem::new(
+            error.to_string(),
+            "write an address, or a range like 203.0.113.0/24",
+        )
     })
 }
 
@@ -109,6 +175,7 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
     let dead_retention = reader.text("store.dead_retention", between("1m", "3650d"));
     let max_bytes = reader.text("store.max_bytes", value::size);
     let ride = reader.text("store.ride", between("1ms", "5s"));
+    let batch = count(reader, "store.batch", 1, 1_024);
     Some(crate::store::embedded::Settings {
         data_dir: data_dir?,
         seen_retention: seen_retention?,
@@ -120,6 +187,7 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
         max_bytes: max_bytes?,
         reserve_bytes: reserve_bytes?,
         ride: ride?,
+        batch: batch?,
     })
 }
 

@@ -16,9 +16,10 @@ use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, ContextParts, Deadline};
 use crate::dispatch::gates::{AtGate, Pass};
 use crate::dispatch::live::{Live, Reply};
-use crate::dispatch::router::{Facts, Matched, RouteId, Routes};
+use crate::dispatch::router::{Facts, Matched, Policy, RouteId, Routes};
 use crate::dispatch::schedule::MAX_DELAY;
 use crate::dispatch::slots::Slot;
+use crate::dispatch::wording::Sayings;
 use crate::protocol::message::Message;
 use crate::protocol::push::Push;
 use crate::quota::window::Standing;
@@ -26,8 +27,8 @@ use crate::quota::window::Standing;
 /// How an attempt ended.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// The handler returned; these are the messages it says, as the platform takes them.
-    Well(Vec<Bytes>),
+    /// The handler returned; this is what it says.
+    Well(Sayings),
     /// The handler was not run, as its route wants it for users who cannot be answered.
     NotRun { reason: String },
     /// It failed and is to be tried again, after this time if one was asked for.
@@ -104,8 +105,8 @@ impl Job {
             }
         };
         let Some(matched) = self.routes.find(&push, &self.facts()) else {
-            self.live.unrouted();
-            return Verdict::Well(Vec::new());
+            self.live.routed("none", None, &Policy::default());
+            return Verdict::Well(Sayings::default());
         };
         let Matched {
             id,
@@ -113,7 +114,7 @@ impl Job {
             captures,
         } = matched;
         let policy = route.policy();
-        self.live.routed(route.name(), id, policy.at_least_once);
+        self.live.routed(route.name(), Some(id), policy);
         let pass = match policy.at_once {
             Some(_) => match self.pass(id).await {
                 Ok(pass) => Some(Arc::new(pass)),
@@ -127,7 +128,7 @@ impl Job {
         }
         let timeout = policy.time_limit.unwrap_or(self.timeout);
         let context = Context::new(ContextParts {
-            push,
+            push: Arc::clone(&push),
             captures,
             deadline: Deadline::new(self.clock.monotonic() + timeout, &self.clock),
             reply: Reply::new(&self.live),
@@ -139,7 +140,7 @@ impl Job {
         let called = match route.call(&context) {
             Ok(called) => called,
             Err(rejection) if rejection.is_wrong_kind() && route.takes_any_kind() => {
-                return Verdict::Well(Vec::new());
+                return Verdict::Well(Sayings::default());
             }
             Err(rejection) => {
                 let error = rejection.to_string();
@@ -148,7 +149,7 @@ impl Job {
         };
         drop(context);
         match called.await {
-            Ok(messages) => self.said(&messages),
+            Ok(messages) => self.said(&push, &messages),
             Err(error) => failed(&error),
         }
     }
@@ -186,9 +187,9 @@ impl Job {
         }
     }
 
-    fn said(&self, messages: &[Message]) -> Verdict {
-        match self.live.encode_all(messages) {
-            Ok(parts) => Verdict::Well(parts),
+    fn said(&self, push: &Push, messages: &[Message]) -> Verdict {
+        match self.live.encode_all(push, messages) {
+            Ok(sayings) => Verdict::Well(sayings),
             Err(error) => Verdict::GaveUp {
                 error: error.to_string(),
             },

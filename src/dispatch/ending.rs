@@ -9,7 +9,8 @@ use crate::dispatch::engine::EngineError;
 use crate::dispatch::lane::lane_of;
 use crate::dispatch::live::Live;
 use crate::dispatch::machine::{Event, Machine};
-use crate::dispatch::outbox::{Clearance, Deliveries};
+use crate::dispatch::outbox::{Deliveries, Opening};
+use crate::dispatch::passive::LATEST_ANSWER;
 use crate::dispatch::settle::{Conclusion, Phase, Running, Terms, Times, bury, conclude};
 use crate::dispatch::slots::Slot;
 use crate::id::PushId;
@@ -38,8 +39,8 @@ pub(crate) enum Follow {
 pub(crate) struct Speech {
     push: StoredPush,
     parts: Vec<Part>,
-    /// For the first part, which then is *sending* already.
-    clearance: Option<Clearance>,
+    /// How the first part goes out, which then is *sending* already.
+    opening: Option<Opening>,
 }
 
 /// A delivery that is over.
@@ -149,12 +150,18 @@ impl Machine {
         } = conclude(&push, &live, ending.verdict, ending.times, terms);
         self.tell(&settlement);
         match retry_in {
-            Some(delay) => self.retry(push, settlement, delay),
+            Some(delay) => {
+                if delay >= LATEST_ANSWER {
+                    live.release_request();
+                }
+                self.retry(push, settlement, delay);
+            }
             None if settlement.parts.is_empty() => {
+                live.release_request();
                 self.settle(settlement, Follow::Leave(push.id));
                 self.lanes.finish(&push);
             }
-            None => self.speak(push, settlement),
+            None => self.speak(push, settlement, &live),
         }
     }
 
@@ -209,20 +216,33 @@ impl Machine {
         self.set_alarm(until);
     }
 
-    fn speak(&mut self, push: StoredPush, mut settlement: Settlement) {
-        let mut clearance = None;
+    fn speak(&mut self, push: StoredPush, mut settlement: Settlement, live: &Live) {
+        let mut opening = None;
         if let Some(first) = settlement.parts.first_mut() {
-            clearance = self.outbox.clear_now(first);
-            if clearance.is_some() {
+            opening = self.open(first, live);
+            if opening.is_some() {
                 first.state = PartState::Sending;
             }
         }
         let speech = Speech {
             push,
             parts: settlement.parts.clone(),
-            clearance,
+            opening,
         };
         self.settle(settlement, Follow::Speak(Box::new(speech)));
+    }
+
+    /// How the first part goes out, if it can at once: as the answer to the push if its request still
+    /// waits, or else by a call.
+    fn open(&self, first: &mut Part, live: &Live) -> Option<Opening> {
+        if first.passive.is_some() {
+            if let Some(promise) = live.promise() {
+                return Some(Opening::Answer(promise));
+            }
+            first.passive = None;
+        }
+        live.release_request();
+        self.outbox.clear_now(first).map(Opening::Call)
     }
 
     fn settle(&self, settlement: Settlement, follow: Follow) {
@@ -241,7 +261,7 @@ impl Machine {
                     return;
                 }
                 let lane = lane_of(&speech.push);
-                self.deliver(lane, Some(speech.push), speech.parts, speech.clearance);
+                self.deliver(lane, Some(speech.push), speech.parts, speech.opening);
             }
         }
     }
@@ -252,11 +272,11 @@ impl Machine {
         lane: LaneKey,
         push: Option<StoredPush>,
         parts: Vec<Part>,
-        clearance: Option<Clearance>,
+        opening: Option<Opening>,
     ) {
         let outbox = Arc::clone(&self.outbox);
         self.sends.spawn(async move {
-            let deliveries = outbox.deliver(parts, clearance).await;
+            let deliveries = outbox.deliver(parts, opening).await;
             Spoken {
                 push,
                 lane,

@@ -17,6 +17,7 @@ use crate::dispatch::attempt::Report;
 use crate::dispatch::ending::Spoken;
 use crate::dispatch::machine::{Event, Machine};
 use crate::dispatch::outbox::Courier;
+use crate::dispatch::passive::PassiveDesk;
 use crate::dispatch::replay::Replays;
 use crate::dispatch::router::Routes;
 use crate::dispatch::runtime::{HandlerRuntime, Staffing};
@@ -42,6 +43,8 @@ pub struct EngineParts {
     pub counters: Arc<Counters>,
     /// The bounds.
     pub settings: Settings,
+    /// Where the requests of pushes wait for passive replies; `None`: none does.
+    pub passive: Option<Arc<PassiveDesk>>,
 }
 
 /// Why an engine ended without being told to. The process should end: the store is of no use to it.

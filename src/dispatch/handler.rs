@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use crate::dispatch::error::Error;
 use crate::dispatch::extract::{Context, FromPush, Rejection};
 use crate::protocol::message::{
-    Image, Message, MiniProgramPage, MpNews, MpNewsArticle, MsgMenu, Music, News, Text, Video,
-    Voice, WxCard,
+    Image, Message, MiniProgramPage, MpNews, MpNewsArticle, MsgMenu, Music, News, Text,
+    TransferToCustomerService, Video, Voice, WxCard,
 };
 
 /// What a handler said, or why it failed.
@@ -141,8 +141,7 @@ handler!(A, B, C, D, E, G, H, I);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no reply",
     label = "a handler cannot return this",
-    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them",
-    note = "`TransferToCustomerService` can only be a passive reply, and what handlers return goes out as customer messages"
+    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them"
 )]
 pub trait IntoReply {
     /// The messages, in the order in which the user is to see them.
@@ -185,7 +184,8 @@ said!(
     MpNewsArticle,
     MsgMenu,
     WxCard,
-    MiniProgramPage
+    MiniProgramPage,
+    TransferToCustomerService
 );
 
 impl IntoReply for String {

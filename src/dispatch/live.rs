@@ -10,9 +10,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::clock::Timestamp;
 use crate::dispatch::outbox::{Outbox, Record};
-use crate::dispatch::router::RouteId;
+use crate::dispatch::passive::{PassiveDesk, Promise};
+use crate::dispatch::router::{Policy, RouteId};
+use crate::dispatch::wording::Sayings;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
+use crate::protocol::push::DedupeKey;
 use crate::quota::window::Standing;
 use crate::store::{Part, PartKey, PartState, StoreError, StoredPush};
 
@@ -29,6 +32,8 @@ pub(crate) struct Live {
     route: OnceLock<(Arc<str>, Option<RouteId>)>,
     /// Whether the route wants a message sent again whose answer was not seen.
     at_least_once: AtomicBool,
+    /// Where requests wait for the answer to this push, and by which key; a replay has no request.
+    passive: Option<(Arc<PassiveDesk>, DedupeKey)>,
     /// What earlier attempts of this run have said.
     recorded: Vec<Part>,
     said: Mutex<Said>,
@@ -64,6 +69,10 @@ impl Live {
             begun: AtomicU64::new(0),
             route: OnceLock::new(),
             at_least_once: AtomicBool::new(false),
+            passive: match push.run {
+                1 => outbox.passive().map(|desk| (Arc::clone(desk), push.key)),
+                _ => None,
+            },
             recorded,
             said: Mutex::new(said),
             turn: OnceLock::new(),
@@ -117,15 +126,33 @@ impl Live {
         Some(Duration::from_millis(milliseconds))
     }
 
-    /// Notes the route that won, and whether its messages are sent again when an answer was not seen.
-    pub(crate) fn routed(&self, name: Arc<str>, id: RouteId, at_least_once: bool) {
-        self.at_least_once.store(at_least_once, Ordering::Release);
-        self.route.get_or_init(|| (name, Some(id)));
+    /// Notes the route that won, if any, and what it asks for.
+    pub(crate) fn routed(&self, name: impl Into<Arc<str>>, id: Option<RouteId>, policy: &Policy) {
+        self.at_least_once
+            .store(policy.at_least_once, Ordering::Release);
+        self.route.get_or_init(|| (name.into(), id));
+        if let Some((desk, key)) = &self.passive {
+            desk.routed(key, policy.passive_within);
+        }
     }
 
-    /// Notes that no route takes the push.
-    pub(crate) fn unrouted(&self) {
-        self.route.get_or_init(|| ("none".into(), None));
+    /// Whether the request of the push waits for what is said.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let passive = self.passive.as_ref();
+        passive.is_some_and(|(desk, key)| desk.is_awaited(key))
+    }
+
+    /// Promises the request of the push an answer, if it still waits.
+    pub(crate) fn promise(&self) -> Option<Promise> {
+        let (desk, key) = self.passive.as_ref()?;
+        desk.promise(key)
+    }
+
+    /// The request of the push need not wait: nothing is said as its answer.
+    pub(crate) fn release_request(&self) {
+        if let Some((desk, key)) = &self.passive {
+            desk.close(key);
+        }
     }
 
     /// The route that won, if the attempt came so far.
@@ -164,17 +191,21 @@ impl Live {
 
     /// The parts that a settlement holds: what the handler returned, after what it has sent, without
     /// what an earlier attempt has said under the same ordinal. `None`: more than a push may say.
-    pub(crate) fn parts(&self, messages: Vec<Bytes>) -> Option<Vec<Part>> {
+    pub(crate) fn parts(&self, sayings: Sayings) -> Option<Vec<Part>> {
+        let Sayings { messages, passive } = sayings;
         let first = self.said().next;
         let last = first.checked_add(u32::try_from(messages.len()).ok()?)?;
         if last > MAX_PARTS {
             return None;
         }
-        let parts = (first..)
+        let mut parts: Vec<Part> = (first..)
             .zip(messages)
             .filter(|(ordinal, _)| self.recorded(*ordinal).is_none())
             .map(|(ordinal, message)| self.part(ordinal, message, PartState::Waiting))
             .collect();
+        if let Some(part) = parts.first_mut().filter(|part| part.key.ordinal == first) {
+            part.passive = passive;
+        }
         Some(parts)
     }
 
@@ -197,6 +228,7 @@ impl Live {
             account: self.account.clone(),
             to: self.to.clone(),
             message,
+            passive: None,
             at_least_once: self.at_least_once.load(Ordering::Acquire),
             state,
             error_code: None,
@@ -255,6 +287,13 @@ pub enum SendError {
     /// The push comes from no user: a notice has nobody to answer.
     #[error("the push comes from no user, nobody can be answered")]
     Nobody,
+    /// Only the answer to the push itself can say it, and it is not the first thing that a handler returns,
+    /// or nobody waits for that answer (any more).
+    #[error(
+        "only the answer to the push itself (被动回复) can say it: return it first, with reply.passive_within set, \
+         and in time"
+    )]
+    AnswerOnly,
     /// The platform refused it, its sending window is closed so that it was not asked, or it could not
     /// be handed over for a long time.
     #[error("the message was not delivered: {detail}")]

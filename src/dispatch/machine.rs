@@ -96,6 +96,7 @@ impl Machine {
             &parts.clock,
             &parts.counters,
             settings,
+            parts.passive.clone(),
         );
         let born = *parts.inbox.newest().borrow();
         Self {

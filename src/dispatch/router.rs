@@ -29,13 +29,12 @@ pub use facts::Facts;
 pub use guard::{Guard, account, guard};
 pub use hours::{Hours, HoursError, between};
 pub use layer::{AtOnce, Layer, OnlyInWindow, TimeLimit};
+pub(crate) use policy::Policy;
 use routes::Route;
 pub use routes::Routes;
 pub(crate) use routes::{Matched, RouteId};
 use rule::Rule;
 pub use rule::{Pattern, Specificity, TextRule, pattern};
-
-use self::policy::Policy;
 
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///

@@ -170,7 +170,7 @@ fn read(verdict: Verdict, live: &Live) -> Reading {
         parts: Vec::new(),
     };
     match verdict {
-        Verdict::Well(messages) => match live.parts(messages) {
+        Verdict::Well(sayings) => match live.parts(sayings) {
             Some(parts) => Reading {
                 ended: Ended::Well,
                 error: None,

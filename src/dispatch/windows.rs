@@ -148,7 +148,9 @@ impl WindowKeeper {
 
     /// Whether a message used up a grant before this process began.
     fn was_sent(&self, part: &Part) -> bool {
-        matches!(part.state, PartState::Sent | PartState::Unknown) && part.changed_at <= self.began
+        let is_call = part.passive.is_none();
+        let may_have_left = matches!(part.state, PartState::Sent | PartState::Unknown);
+        is_call && may_have_left && part.changed_at <= self.began
     }
 
     /// Whether users may have done something that is stored and was not seen yet.

@@ -61,7 +61,8 @@ pub use counters::EmbeddedCounters;
 pub use error::OpenError;
 pub use lock::DirectoryLock;
 pub use settings::{
-    DEAD_CAP, DEAD_RETENTION, DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings,
+    BATCH, DEAD_CAP, DEAD_RETENTION, DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE,
+    Settings,
 };
 pub use tokens::EmbeddedTokens;
 pub use view::View;

@@ -262,6 +262,8 @@ fn part(key: PartKey, state: PartState, now: Timestamp) -> Part {
         rid: None,
         detail: None,
         changed_at: now,
+        passive: (state == PartState::Sending && key.ordinal <= 1)
+            .then(|| Bytes::from_static(b"<xml/>")),
         at_least_once: key.ordinal == 1,
     }
 }

@@ -23,6 +23,7 @@ mod media;
 mod menu;
 mod messages;
 mod odd_answers;
+mod passive;
 mod people;
 #[cfg(feature = "redis")]
 mod publish;

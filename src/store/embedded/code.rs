@@ -136,7 +136,7 @@ pub(super) fn push(row: &Row<'_>) -> rusqlite::Result<StoredPush> {
 
 /// The columns that [`part`] reads, in its order.
 pub(super) const PART_COLUMNS: &str = "push, run, ordinal, account, to_user, message, state, \
-     error_code, rid, detail, changed_at, at_least_once";
+     error_code, rid, detail, changed_at, at_least_once, passive";
 
 /// A part from its row.
 pub(super) fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
@@ -155,6 +155,7 @@ pub(super) fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
         detail: row.get(9)?,
         changed_at: column(row, 10)?,
         at_least_once: row.get(11)?,
+        passive: row.get::<_, Option<Vec<u8>>>(12)?.map(Bytes::from),
     })
 }
 

@@ -223,8 +223,8 @@ pub(super) fn record(connection: &Connection, verdict: &PartVerdict) -> Result<(
     verdict.check(before)?;
     connection
         .prepare_cached(
-            "UPDATE part SET state = ?4, changed_at = ?5, error_code = ?6, rid = ?7, detail = ?8 \
-             WHERE push = ?1 AND run = ?2 AND ordinal = ?3",
+            "UPDATE part SET state = ?4, changed_at = ?5, error_code = ?6, rid = ?7, detail = ?8, \
+             passive = CASE WHEN ?4 = 0 THEN NULL ELSE passive END WHERE push = ?1 AND run = ?2 AND ordinal = ?3",
         )?
         .execute(params![
             Code(key.push),
@@ -365,7 +365,7 @@ pub(super) fn unspill(
 pub(super) fn recover(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     connection.execute("DELETE FROM spill", [])?;
     connection.execute(
-        "UPDATE part SET state = ?1, changed_at = ?2 \
+        "UPDATE part SET state = ?1, changed_at = ?2, passive = NULL \
          WHERE state = 1 AND state < 3 AND at_least_once <> 0",
         params![Code(PartState::Waiting), Code(now)],
     )?;
@@ -399,8 +399,8 @@ fn insert_part(connection: &Connection, part: &Part, state: PartState) -> rusqli
     connection
         .prepare_cached(
             "INSERT INTO part (push, run, ordinal, state, changed_at, error_code, rid, detail, \
-             account, to_user, message, at_least_once) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             account, to_user, message, at_least_once, passive) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             Code(part.key.push),
@@ -415,6 +415,7 @@ fn insert_part(connection: &Connection, part: &Part, state: PartState) -> rusqli
             part.to.as_str(),
             &part.message[..],
             part.at_least_once,
+            part.passive.as_deref(),
         ])?;
     Ok(())
 }

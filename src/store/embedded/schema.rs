@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("component_ticket.sql"),
     include_str!("replay.sql"),
+    include_str!("passive.sql"),
 ];
 
 /// Bytes of one page.

@@ -63,7 +63,7 @@ impl Row {
     }
 
     fn cost(&self) -> usize {
-        let parts = self.parts.values().map(|part| part.message.len());
+        let parts = self.parts.values().map(Part::bytes);
         PUSH_OVERHEAD_BYTES + self.push.body.len() + parts.sum::<usize>()
     }
 }
@@ -344,6 +344,9 @@ impl Model {
         part.detail = verdict.detail;
         part.changed_at = verdict.at;
         if part.state == PartState::Waiting {
+            let before = part.bytes();
+            part.passive = None;
+            self.bytes -= before - part.bytes();
             self.waiting.insert(key);
         } else {
             self.waiting.remove(&key);
@@ -470,6 +473,9 @@ impl Model {
             part.changed_at = now;
             if part.at_least_once {
                 part.state = PartState::Waiting;
+                let before = part.bytes();
+                part.passive = None;
+                self.bytes -= before - part.bytes();
                 self.waiting.insert(part.key);
             } else {
                 part.state = PartState::Unknown;
@@ -500,7 +506,7 @@ impl Model {
             self.waiting.insert(key);
         }
         if let Some(row) = self.rows.get_mut(&key.push) {
-            self.bytes += part.message.len();
+            self.bytes += part.bytes();
             row.parts.insert((key.run, key.ordinal), part);
         }
     }

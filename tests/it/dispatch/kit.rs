@@ -171,6 +171,7 @@ impl House {
     ) -> Open {
         let courier: Arc<dyn Courier> = self.platform.clone();
         let engine = Engine::new(EngineParts {
+            passive: None,
             inbox: Arc::clone(&self.inbox),
             courier,
             routes: router.with_state(state).unwrap(),
