@@ -31,13 +31,12 @@ pub use facts::Facts;
 pub use guard::{Guard, account, guard};
 pub use hours::{Hours, HoursError, between};
 pub use layer::{AtOnce, Layer, OnlyInWindow, PassiveWithin, TimeLimit};
+use policy::Policy;
 pub use routes::Routes;
 pub(crate) use routes::{Matched, Route, RouteId};
 use rule::Rule;
 pub use rule::{Pattern, Specificity, TextRule, pattern};
 pub use step::Step;
-
-use self::policy::Policy;
 
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///

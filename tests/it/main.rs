@@ -8,6 +8,7 @@ mod api;
 mod backlog;
 mod certificates;
 mod commands;
+mod compiler;
 mod conformance;
 mod conversation;
 mod crash;
