@@ -53,8 +53,9 @@ pub mod transport;
 
 pub use cli::main;
 pub use dispatch::{
-    Api, Attempts, Captures, Content, Context, Deadline, Error, FromPush, Handler, IntoReply,
-    Rejection, Reply, Router, Routes, SendError, State, pattern,
+    Api, AtOnce, Attempts, Captures, Content, Context, Deadline, Error, Facts, FromPush, Guard,
+    Handled, Handler, IntoReply, Next, OnlyInWindow, Rejection, Reply, Router, Routes, SendError,
+    State, TimeLimit, account, between, blocking, guard, pattern, wait_for,
 };
 pub use id::{AppId, OpenId};
 pub use protocol::message::{

@@ -38,14 +38,14 @@ pub use rule::{Pattern, Specificity, TextRule, pattern};
 
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///
-/// The most specific route wins, wherever it stands: an exact text, a menu key, a pattern (in the
+/// The most specific route whose guards agree wins, wherever it stands: an exact text, a menu key, a pattern (in the
 /// order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
 /// what is left. A push that no route takes is done without an answer.
 ///
 /// What is written after a route concerns what stands before it: [`layer`](Router::layer) and
 /// [`wrap`](Router::wrap) all routes so far, [`guard`](Router::guard), [`resumable`](Router::resumable)
-/// and [`at_least_once`](Router::at_least_once) the route or group just before. Groups are routers of
-/// their own, put in by [`nest`](Router::nest) or [`merge`](Router::merge).
+/// [`at_least_once`](Router::at_least_once) and [`passive_within`](Router::passive_within) the route or
+/// group just before. Groups are routers of their own, put in by [`nest`](Router::nest) or [`merge`](Router::merge).
 pub struct Router<S> {
     entries: Vec<Entry<S>>,
     /// Where what was added last begins: a route or a group.
