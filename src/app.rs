@@ -14,9 +14,10 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::api::{Api, Delivery};
+use crate::api::message::{Typing, TypingCommand};
+use crate::api::{Api, CallError, Delivery};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
+use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind, Watch};
 use crate::dispatch::passive::{PASSIVE_WAITING, PassiveDesk, PassiveTerms};
 use crate::dispatch::{
     Accounts, Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
@@ -24,7 +25,7 @@ use crate::dispatch::{
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
-use crate::id::AppId;
+use crate::id::{AppId, OpenId};
 use crate::metric::{Counters, Gauges};
 use crate::store::embedded::Embedded;
 use crate::store::memory::MemoryInbox;
@@ -39,6 +40,7 @@ mod direct;
 mod limits;
 pub mod logging;
 mod outward;
+mod reload;
 mod signals;
 mod token_server;
 
@@ -121,6 +123,9 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
 #[derive(Debug)]
 pub struct Server {
     parts: Stoppable,
+    webhook: Arc<Webhook>,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
     webhook_address: SocketAddr,
     admin_address: SocketAddr,
     runtime: Runtime,
@@ -188,6 +193,20 @@ impl Courier for ApiCourier {
     fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {
         let (api, account) = (Arc::clone(&self.0), account.clone());
         Box::pin(async move { api.deliver(&account, message).await })
+    }
+
+    fn show_typing(
+        &self,
+        account: &AppId,
+        user: &OpenId,
+        command: TypingCommand,
+    ) -> BoxFuture<'static, Result<(), CallError>> {
+        let (api, account) = (Arc::clone(&self.0), account.clone());
+        let touser = user.clone();
+        Box::pin(async move {
+            let typing = Typing { touser, command };
+            api.show_typing(&account, &typing).await
+        })
     }
 }
 
@@ -336,7 +355,7 @@ impl Server {
             }),
             ..admin
         }));
-        let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
+        let running = listeners.serve(&config.http, Arc::clone(&webhook), Arc::clone(&admin))?;
         let server = Self {
             parts: Stoppable {
                 inbox,
@@ -344,12 +363,35 @@ impl Server {
                 running,
                 engine,
             },
+            webhook,
+            counters,
+            clock,
             webhook_address,
             admin_address,
             runtime,
         };
         announce(&config, &server);
         Ok(server)
+    }
+
+    /// From now on changed Tokens and EncodingAESKeys hold without a restart: the configuration is read
+    /// again on SIGHUP, and when one of its files changed.
+    ///
+    /// # Errors
+    /// When the signal cannot be listened for.
+    pub fn follow(&self, watch: Watch) -> std::io::Result<()> {
+        let _entered = self.runtime.enter();
+        let hang_up = signals::hang_ups()?;
+        let told = reload::Told {
+            webhook: Arc::clone(&self.webhook),
+            admin: Arc::clone(&self.parts.admin),
+            counters: Arc::clone(&self.counters),
+            clock: Arc::clone(&self.clock),
+        };
+        let stop = self.parts.engine.stop.subscribe();
+        self.runtime
+            .spawn(reload::follow(watch, hang_up, told, stop));
+        Ok(())
     }
 
     /// Where pushes are awaited.

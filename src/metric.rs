@@ -64,6 +64,8 @@ counters! {
     TextsCut => "wxhook_texts_cut_total",
     /// Reply parts whose fate is not known.
     PartsUnknown => "wxhook_parts_unknown_total",
+    /// Conversations that no type could read any more, so that they began anew.
+    ConversationsReset => "wxhook_conversations_reset_total",
     /// Threads started to replace blocked handler threads.
     HandlerThreadsReplaced => "wxhook_handler_threads_replaced_total",
     /// Access tokens asked of the platform.
@@ -80,6 +82,10 @@ counters! {
     AllowListFailures => "wxhook_allow_list_failures_total",
     /// Steps that the store of counts did not do.
     QuotaStoreFailures => "wxhook_quota_store_failures_total",
+    /// Times that the configuration was read again.
+    ConfigurationReads => "wxhook_configuration_reads_total",
+    /// Times that it was read again, was wrong, and the one in force stayed.
+    ConfigurationReadsFailed => "wxhook_configuration_reads_failed_total",
 }
 
 macro_rules! checks {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::Needs;
+use super::form::Form;
 use super::raw::Reader;
 use super::value::{self, Problem};
+use super::{Needs, quota, window};
 use crate::dispatch::LATEST_PASSIVE;
 use crate::dispatch::passive::PassiveTerms;
 use crate::id::AppId;
@@ -91,7 +92,13 @@ fn default_is_set(reader: &Reader) -> bool {
 
 fn skip(reader: &mut Reader, name: &str) {
     for key in KEYS {
-        reader.text(&format!("accounts.{name}.{key}"), |_| Ok(()));
+        reader.skip(&format!("accounts.{name}.{key}"));
+    }
+    for field in window::OWN {
+        reader.skip(&format!("accounts.{name}.windows.{field}"));
+    }
+    for field in quota::OWN {
+        reader.skip(&format!("accounts.{name}.quota.{field}"));
     }
 }
 
@@ -120,6 +127,8 @@ fn read(
         "" => Ok(None),
         text => passive_within(text).map(Some),
     });
+    let (least, most) = PASSIVE;
+    reader.form(&key("passive_within"), Form::Duration(least, most));
     let use_retries = match reader.is_set(&key("use_retries")) {
         true => reader.flag(&key("use_retries")),
         false => {
@@ -127,6 +136,7 @@ fn read(
             Some(general.use_retries)
         }
     };
+    reader.form(&key("use_retries"), Form::Flag);
 
     if receives && matches!(token, Some(None)) {
         reader.fault(&key("token"), "is not set", "copy the Token (令牌) of the console's server configuration; WECHAT_TOKEN for the default account");
@@ -142,6 +152,7 @@ fn read(
     } else {
         Mode::Plain
     };
+    reader.comes_to(&key("mode"), mode.name());
     if mode != Mode::Plain && aes_key.is_none() {
         reader.fault(
             &key("encoding_aes_key"),
@@ -180,12 +191,17 @@ fn read(
 /// `[reply]`: what holds for accounts that do not say otherwise.
 pub(super) fn reply(reader: &mut Reader) -> Option<PassiveTerms> {
     let within = reader.text("reply.passive_within", passive_within);
+    let (least, most) = PASSIVE;
+    reader.form("reply.passive_within", Form::Duration(least, most));
     let use_retries = reader.flag("reply.use_retries");
     Some(PassiveTerms {
         within: within?,
         use_retries: use_retries?,
     })
 }
+
+/// The bounds of [`passive_within`], as they are written.
+const PASSIVE: (&str, &str) = ("0s", "4500ms");
 
 fn passive_within(text: &str) -> Result<Duration, Problem> {
     let within = value::duration(text)?;

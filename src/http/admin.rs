@@ -1,8 +1,8 @@
 //! The admin listener: is the process alive, can it take pushes, what has it counted; tokens and
 //! signatures for those who may have them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
@@ -15,6 +15,7 @@ use super::client::{Caller, Client, Keyring};
 use super::file::UPLOADS_AT_ONCE;
 use super::network::Network;
 use super::source::Sources;
+use super::standing::Standing;
 use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
@@ -68,6 +69,7 @@ pub struct Admin {
     keys: Keyring,
     stopping: AtomicBool,
     uploads: Semaphore,
+    configuration: Mutex<Standing>,
 }
 
 impl Admin {
@@ -78,12 +80,18 @@ impl Admin {
             parts,
             stopping: AtomicBool::new(false),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            configuration: Mutex::default(),
         }
     }
 
     /// From now on `/readyz` says that pushes should go elsewhere.
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The configuration was read again: `/readyz` tells what became of it.
+    pub fn configured(&self, standing: Standing) {
+        *self.configuration.lock().unwrap_or_else(|e| e.into_inner()) = standing;
     }
 
     /// Stores who used tokens, as the last thing before the process ends.
@@ -180,6 +188,8 @@ impl Admin {
         let durability = pushes.map(|pushes| pushes.inbox.durability());
         let central = &self.parts.central;
         let tokens: Vec<Value> = central.at_hand().iter().map(at_a_glance).collect();
+        let configuration = self.configuration.lock().unwrap_or_else(|e| e.into_inner());
+        let configuration = configuration.json();
         let mut body = json!({
             "ready": obstacle.is_none(),
             "obstacle": obstacle,
@@ -187,6 +197,7 @@ impl Admin {
             "tokens": tokens,
             "clock_skew_seconds": central.clock_skew(),
             "quotas_used_up": self.used_up(),
+            "configuration": configuration,
         });
         if self.parts.counters.value(Counter::PartsUnauthorized) > 0 {
             body["advice"] = NO_CUSTOMER_MESSAGES.into();

@@ -10,6 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
@@ -48,7 +49,7 @@ pub enum Role {
 pub struct Account {
     /// Its name in the configuration.
     pub name: String,
-    /// What its pushes are verified and opened with.
+    /// What its pushes are verified and opened with, until [`Webhook::rotate`].
     pub credentials: Credentials,
     /// The paths at which it is served.
     pub paths: Vec<String>,
@@ -62,6 +63,8 @@ pub struct Account {
 
 struct Served {
     account: Account,
+    /// What pushes are verified and opened with now. A request takes them once and uses no others.
+    credentials: ArcSwap<Credentials>,
     /// Its place among the accounts.
     number: usize,
     freshness: Freshness,
@@ -80,6 +83,7 @@ pub struct Webhook {
     guard: Guard,
     gate: Arc<Gate>,
     request_budget: Duration,
+    public_healthz: bool,
     passive: Option<Arc<PassiveDesk>>,
 }
 
@@ -106,6 +110,7 @@ impl Webhook {
         for (number, account) in accounts.into_iter().enumerate() {
             let paths = account.paths.clone();
             let account = Arc::new(Served {
+                credentials: ArcSwap::from_pointee(account.credentials.clone()),
                 account,
                 number,
                 freshness: Freshness::new(settings.freshness_window),
@@ -128,6 +133,7 @@ impl Webhook {
             guard: Guard::default(),
             gate,
             request_budget: settings.request_budget,
+            public_healthz: settings.public_healthz,
             passive,
         }
     }
@@ -140,6 +146,16 @@ impl Webhook {
     /// Where requests come from, and who may send pushes.
     pub fn sources(&self) -> &Arc<Sources> {
         &self.sources
+    }
+
+    /// From the next request on, the pushes of this account or component are verified and opened with
+    /// these. Requests in hand end with those that they began with, their answers included.
+    pub fn rotate(&self, role: Role, name: &str, credentials: Credentials) {
+        let is_meant =
+            |served: &&Arc<Served>| served.account.role == role && served.account.name == name;
+        if let Some(served) = self.accounts.values().find(is_meant) {
+            served.credentials.store(Arc::new(credentials));
+        }
     }
 
     /// Answers one request.
@@ -155,6 +171,9 @@ impl Webhook {
             .filter(|path| !path.is_empty())
             .unwrap_or(path);
         let Some(served) = self.served_at(path) else {
+            if self.public_healthz && path == HEALTHZ && *request.method() == Method::GET {
+                return alive();
+            }
             return self.reject(request, None, &Rejection::UnknownPath);
         };
         let outcome = match *request.method() {
@@ -198,7 +217,8 @@ impl Webhook {
 
     /// The console's check of the URL: the signature first, then the echo.
     fn echo(&self, served: &Served, request: &HttpRequest) -> Result<HttpResponse, Rejection> {
-        let verified = self.verify(served, request)?;
+        let credentials = served.credentials.load();
+        let verified = self.verify(served, &credentials, request)?;
         let echo = verified.echo()?;
         // From now on this signature is not one for a push.
         self.admit_body(served, verified.signature_key(), &[])?;
@@ -218,15 +238,16 @@ impl Webhook {
     ) -> Result<HttpResponse, Rejection> {
         let came_at = Instant::now();
         let deadline = came_at + self.request_budget;
-        let verified = self.verify(served, request)?;
+        let credentials = served.credentials.load_full();
+        let verified = self.verify(served, &credentials, request)?;
         let signature = verified.signature_key();
         let body = read_body(request, payload, deadline).await?;
         let opened = verified
-            .open(&served.account.credentials, body)
+            .open(&credentials, body)
             .inspect_err(|error| explain_downgrade(served, error))?;
         self.admit_body(served, signature, opened.body())?;
         let received_at = self.clock.now();
-        let app_id = served.account.credentials.app_id();
+        let app_id = credentials.app_id();
         let (head, ticket) = match served.account.role {
             Role::Account => (opened.read(), None),
             Role::Component => {
@@ -242,7 +263,7 @@ impl Webhook {
             user: head.user,
             kind: head.kind,
             key: head.dedupe_key,
-            body: kept_body(&opened, served.account.credentials.mode()),
+            body: kept_body(&opened, credentials.mode()),
             received_at,
             verified: opened.how(),
             malformed: head.malformed,
@@ -252,7 +273,7 @@ impl Webhook {
         if let Some(waiting) = waiting {
             let request = passive::Request {
                 opened: &opened,
-                credentials: &served.account.credentials,
+                credentials: &credentials,
                 counters: &self.counters,
                 came_at,
                 now: received_at,
@@ -262,7 +283,7 @@ impl Webhook {
         let answer = served
             .account
             .release_check
-            .then(|| release_check::answer(&opened, &served.account.credentials, self.clock.now()));
+            .then(|| release_check::answer(&opened, &credentials, self.clock.now()));
         Ok(answer.flatten().map_or_else(success, reply))
     }
 
@@ -293,10 +314,10 @@ impl Webhook {
     fn verify<'q>(
         &self,
         served: &Served,
+        credentials: &Credentials,
         request: &'q HttpRequest,
     ) -> Result<Verified<'q>, Rejection> {
-        let verified =
-            Sealed::parse(request.query_string())?.verify(&served.account.credentials)?;
+        let verified = Sealed::parse(request.query_string())?.verify(credentials)?;
         let signed = verified.timestamp_seconds();
         match served
             .freshness
@@ -392,6 +413,16 @@ impl Webhook {
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
+
+/// Where a load balancer asks whether the process lives, if it may.
+const HEALTHZ: &str = "/healthz";
+
+/// All that a stranger may know.
+fn alive() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, TEXT))
+        .body("ok\n")
+}
 
 /// The seven bytes that make WeChat forget the push. Every caller has stored it before.
 pub(super) fn success() -> HttpResponse {

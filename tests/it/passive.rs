@@ -10,6 +10,7 @@ use std::time::Duration;
 use wxhook::app::Server;
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::config::{self, Config, Needs, Sources};
+use wxhook::dispatch::PassiveWithin;
 use wxhook::id::AppId;
 use wxhook::protocol::message::{Text, TransferToCustomerService};
 use wxhook::secret::PushToken;
@@ -257,7 +258,7 @@ fn a_route_can_wait_where_its_account_does_not_and_the_other_way_round() {
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 "slow"
             })
-            .passive_within(Duration::from_secs(2))
+            .layer(PassiveWithin("2s"))
             .fallback(slowly)
     };
     let scene = Scene::with(routes(), &[]);
@@ -271,7 +272,7 @@ fn a_route_can_wait_where_its_account_does_not_and_the_other_way_round() {
 
     let never = Router::new()
         .text("never", async || "never")
-        .passive_within(Duration::ZERO)
+        .layer(PassiveWithin("0s"))
         .fallback(slowly);
     let scene = Scene::with(never, &[WITHIN]);
     assert_eq!(answer(&scene.push("never")), None);

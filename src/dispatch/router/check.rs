@@ -58,7 +58,7 @@ pub enum RouteError {
         source: ScheduleError,
     },
     /// The time limit of a layer cannot be read.
-    #[error("the time limit at {at} cannot be read: {source}")]
+    #[error("the time of the layer at {at} cannot be read: {source}")]
     TimeLimit {
         /// Where the layer stands.
         at: &'static Location<'static>,
@@ -173,6 +173,7 @@ impl Plan {
         at: &'static Location<'static>,
     ) -> Result<(), RouteError> {
         match rule {
+            Rule::Step(step) => self.steps.push((step.clone(), index)),
             Rule::Exact(text) | Rule::Click(text) | Rule::Pattern(text) if text.is_empty() => {
                 return Err(RouteError::Empty {
                     route: rule.name(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::policy::Policy;
 use super::{RouteError, Router};
+use crate::dispatch::LATEST_PASSIVE;
 use crate::dispatch::schedule::{Attempts, ScheduleError, parse_delay};
 
 /// How long one attempt of a route may take, instead of `dispatch.handler_timeout`:
@@ -26,7 +27,16 @@ pub struct AtOnce(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnlyInWindow;
 
-/// What [`Router::layer`] takes: [`Attempts`], [`TimeLimit`], [`AtOnce`], [`OnlyInWindow`].
+/// What a handler returns within this time, from when its push came, is the answer to the push itself: a
+/// passive reply (被动回复): `PassiveWithin("4s")`. It costs no call and uses nothing of a sending window.
+/// What comes later, what such a reply cannot say, and all but the first message go out as customer
+/// messages. `PassiveWithin("0s")`: never. Otherwise as `reply.passive_within` says. WeChat waits 5 s: at
+/// most [`LATEST_PASSIVE`], and what is more counts as that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassiveWithin<T>(pub T);
+
+/// What [`Router::layer`] takes: [`Attempts`], [`TimeLimit`], [`AtOnce`], [`OnlyInWindow`],
+/// [`PassiveWithin`].
 #[derive(Debug, Clone)]
 pub struct Layer(Wish);
 
@@ -36,6 +46,7 @@ enum Wish {
     TimeLimit(Result<Duration, ScheduleError>),
     AtOnce(usize),
     OnlyInWindow,
+    PassiveWithin(Result<Duration, ScheduleError>),
 }
 
 impl From<Attempts> for Layer {
@@ -74,11 +85,18 @@ impl From<OnlyInWindow> for Layer {
     }
 }
 
+impl<T: AsRef<str>> From<PassiveWithin<T>> for Layer {
+    fn from(PassiveWithin(text): PassiveWithin<T>) -> Self {
+        let within = parse_delay(text.as_ref()).map(|within| within.min(LATEST_PASSIVE));
+        Self(Wish::PassiveWithin(within))
+    }
+}
+
 impl<S> Router<S> {
     /// Asks something of all routes *before* it, of those of which no earlier layer asked the same: when
     /// failed pushes are tried again (`.layer(Attempts::after(["2s", "1m"]))`), how long an attempt may
     /// take ([`TimeLimit`]), how many handlers of a route run at once ([`AtOnce`]), whether users who
-    /// cannot be answered matter ([`OnlyInWindow`]). Without them `dispatch.attempts` and
+    /// cannot be answered matter ([`OnlyInWindow`]), how soon it answers passively ([`PassiveWithin`]). Without them `dispatch.attempts` and
     /// `dispatch.handler_timeout` hold.
     ///
     /// A layer that cannot be read, or that concerns no route, is reported at start, with the routes.
@@ -106,11 +124,16 @@ impl<S> Router<S> {
             Wish::OnlyInWindow => {
                 Box::new(|policy| !std::mem::replace(&mut policy.only_in_window, true))
             }
+            Wish::PassiveWithin(Ok(within)) => Box::new(move |policy| {
+                let is_free = policy.passive_within.is_none();
+                policy.passive_within.get_or_insert(within);
+                is_free
+            }),
             Wish::Attempts(Err(source)) => {
                 self.faults.push(RouteError::Schedule { at, source });
                 return self;
             }
-            Wish::TimeLimit(Err(source)) => {
+            Wish::TimeLimit(Err(source)) | Wish::PassiveWithin(Err(source)) => {
                 self.faults.push(RouteError::TimeLimit { at, source });
                 return self;
             }

@@ -4,7 +4,6 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::{Fixture, RouteError, Router};
-use crate::dispatch::LATEST_PASSIVE;
 use crate::dispatch::schedule::Attempts;
 
 /// What a route asks for. The default asks for nothing.
@@ -18,12 +17,12 @@ pub(crate) struct Policy {
     pub(crate) at_once: Option<usize>,
     /// Whether it is run only for users who can be answered.
     pub(crate) only_in_window: bool,
+    /// How long the request of its push waits for the handler; as its account says when none.
+    pub(crate) passive_within: Option<Duration>,
     /// Whether it is tried again after it has said something.
     pub(crate) resumable: bool,
     /// Whether a message is sent again when its answer was not seen.
     pub(crate) at_least_once: bool,
-    /// How long the request of the push waits for the handler; as its account says when none.
-    pub(crate) passive_within: Option<Duration>,
 }
 
 impl<S> Router<S> {
@@ -45,20 +44,6 @@ impl<S> Router<S> {
     pub fn at_least_once(self) -> Self {
         self.of_latest("at_least_once", |fixture| {
             fixture.policy.at_least_once = true;
-        })
-    }
-
-    /// What the route or group just before returns within this time, from when the push came, is the answer to the
-    /// push itself: a passive reply (被动回复). It costs no call and needs no sending window. What comes
-    /// later, what such a reply cannot say, and all but the first message go out as customer messages.
-    /// Zero: never; otherwise as `reply.passive_within` says. WeChat waits 5 s: at most
-    /// [`LATEST_PASSIVE`](crate::dispatch::LATEST_PASSIVE).
-    #[must_use]
-    #[track_caller]
-    pub fn passive_within(self, within: Duration) -> Self {
-        let within = within.min(LATEST_PASSIVE);
-        self.of_latest("passive_within", |fixture| {
-            fixture.policy.passive_within = Some(within);
         })
     }
 
