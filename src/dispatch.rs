@@ -4,6 +4,10 @@
 //! them: one user's pushes one after another, users in parallel, everything bounded. What a handler
 //! returns is committed together with its outcome before the first byte of it leaves.
 //!
+//! Routes may be put together from routers of their own ([`Router::nest`]), take pushes under conditions
+//! ([`Router::guard`]), ask for time, numbers and windows ([`Router::layer`]), and have code of yours around
+//! them ([`Router::wrap`]). [`Router::explain`] says which of them takes a push, and why no other does.
+//!
 //! ```
 //! use serde::Deserialize;
 //! use wxhook::dispatch::{Attempts, Captures, Content, Error, Reply, Router, State, pattern};

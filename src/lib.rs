@@ -53,9 +53,10 @@ pub mod transport;
 
 pub use cli::main;
 pub use dispatch::{
-    Api, Attempts, Captures, Content, Context, Conversation, ConversationError, ConversationType,
-    Deadline, Error, FromPush, Handler, IntoReply, Rejection, Reply, Router, Routes, SendError,
-    State, Step, pattern,
+    Api, AtOnce, Attempts, Captures, Content, Context, Conversation, ConversationError,
+    ConversationType, Deadline, Error, Facts, FromPush, Guard, Handled, Handler, IntoReply, Next,
+    OnlyInWindow, PassiveWithin, Rejection, Reply, Router, Routes, SendError, State, Step,
+    TimeLimit, account, between, blocking, guard, pattern, wait_for,
 };
 pub use id::{AppId, OpenId};
 pub use protocol::message::{

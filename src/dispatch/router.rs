@@ -31,18 +31,19 @@ pub use facts::Facts;
 pub use guard::{Guard, account, guard};
 pub use hours::{Hours, HoursError, between};
 pub use layer::{AtOnce, Layer, OnlyInWindow, PassiveWithin, TimeLimit};
-use policy::Policy;
 pub use routes::Routes;
 pub(crate) use routes::{Matched, Route, RouteId};
 use rule::Rule;
 pub use rule::{Pattern, Specificity, TextRule, pattern};
 pub use step::Step;
 
+use self::policy::Policy;
+
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///
-/// The most specific route wins, wherever it stands: a step of a conversation, an exact text, a menu
-/// key, a pattern (in the order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
-/// what is left. A push that no route takes is done without an answer.
+/// The most specific route whose guards agree wins, wherever it stands: a step of a conversation, an exact
+/// text, a menu key, a pattern (in the order of registration), a typed push, `unknown` for what has no
+/// type of its own, `fallback` for what is left. A push that no route takes is done without an answer.
 ///
 /// What is written after a route concerns what stands before it: [`layer`](Router::layer) and
 /// [`wrap`](Router::wrap) all routes so far, [`guard`](Router::guard), [`resumable`](Router::resumable)

@@ -71,10 +71,20 @@ fn what_matters(said: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+fn fixture(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/compiler");
+    folder.join(name).with_extension("rs")
+}
+
+fn said_of(name: &str) -> String {
+    let (compiled, said) = compile(&fixture(name));
+    assert!(!compiled, "{name} compiles");
+    what_matters(&said)
+}
+
 #[test]
 fn a_handler_written_as_it_should_be_compiles() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/compiler");
-    let (compiled, said) = compile(&folder.join("right.rs"));
+    let (compiled, said) = compile(&fixture("right"));
     assert!(compiled, "{said}");
 }
 

@@ -125,13 +125,6 @@ impl Routes {
         routes.filter_map(|(index, route)| Some((RouteId(index), route.policy().at_once?)))
     }
 
-    /// The longest time that a route wants the request of its push to wait; zero when none does.
-    pub fn longest_passive(&self) -> Duration {
-        let routes = self.0.routes.iter();
-        let asked = routes.map(|route| route.policy().passive_within);
-        asked.flatten().max().unwrap_or_default()
-    }
-
     /// The shortest time that any route gives its attempts.
     pub(crate) fn shortest_limit(&self) -> Option<Duration> {
         let limits = self.0.routes.iter().map(|route| route.policy().time_limit);
