@@ -14,7 +14,8 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::api::{Api, Delivery};
+use crate::api::message::{Typing, TypingCommand};
+use crate::api::{Api, CallError, Delivery};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind, Watch};
 use crate::dispatch::passive::{PASSIVE_WAITING, PassiveDesk, PassiveTerms};
@@ -24,7 +25,7 @@ use crate::dispatch::{
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
-use crate::id::AppId;
+use crate::id::{AppId, OpenId};
 use crate::metric::{Counters, Gauges};
 use crate::store::embedded::Embedded;
 use crate::store::memory::MemoryInbox;
@@ -192,6 +193,20 @@ impl Courier for ApiCourier {
     fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {
         let (api, account) = (Arc::clone(&self.0), account.clone());
         Box::pin(async move { api.deliver(&account, message).await })
+    }
+
+    fn show_typing(
+        &self,
+        account: &AppId,
+        user: &OpenId,
+        command: TypingCommand,
+    ) -> BoxFuture<'static, Result<(), CallError>> {
+        let (api, account) = (Arc::clone(&self.0), account.clone());
+        let touser = user.clone();
+        Box::pin(async move {
+            let typing = Typing { touser, command };
+            api.show_typing(&account, &typing).await
+        })
     }
 }
 

@@ -64,6 +64,8 @@ counters! {
     TextsCut => "wxhook_texts_cut_total",
     /// Reply parts whose fate is not known.
     PartsUnknown => "wxhook_parts_unknown_total",
+    /// Conversations that no type could read any more, so that they began anew.
+    ConversationsReset => "wxhook_conversations_reset_total",
     /// Threads started to replace blocked handler threads.
     HandlerThreadsReplaced => "wxhook_handler_threads_replaced_total",
     /// Access tokens asked of the platform.

@@ -19,6 +19,7 @@ use crate::secret::VerifyTicket;
 
 #[cfg(any(feature = "redis", feature = "mysql"))]
 pub mod address;
+mod conversation;
 pub mod copies;
 pub mod counters;
 pub mod embedded;
@@ -34,6 +35,9 @@ mod ticket;
 pub mod tokens;
 pub mod usage;
 
+pub use conversation::{
+    ConversationChange, MAX_CONVERSATION_BYTES, StoredConversation, Turn, Turned,
+};
 pub use ticket::{Desk, Pickup, Ticket};
 
 /// How long a dedupe key is kept at least. A push whose signed timestamp is older than the freshness
@@ -196,7 +200,7 @@ impl StoredPush {
 }
 
 /// The lane a push belongs to: one user of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneKey {
     /// The account.
     pub account: AppId,
@@ -392,11 +396,23 @@ pub struct Settlement {
     pub attempt: Attempt,
     /// What it says, in order, [`PartState::Waiting`] or [`PartState::Sending`]. Empty for most failures.
     pub parts: Vec<Part>,
+    /// What becomes of the conversation with the push's user; only an attempt that ended well changes it.
+    pub conversation: Option<ConversationChange>,
 }
 
 impl Settlement {
-    /// Whether it is sound in itself: parts of its own run, none twice, all still to be sent.
+    /// Whether it is sound in itself: parts of its own run, none twice, all still to be sent, and a
+    /// conversation changed only by what was handled.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if let Some(change) = &self.conversation {
+            if self.next != Next::Done {
+                return Err(StoreError::conflict(format_args!(
+                    "push {} is not handled, so it changes no conversation",
+                    self.push
+                )));
+            }
+            change.check()?;
+        }
         for (index, part) in self.parts.iter().enumerate() {
             let key = part.key;
             if (key.push, key.run) != (self.push, self.run) {
@@ -424,7 +440,8 @@ impl Settlement {
     }
 }
 
-/// What became of a part that was *sending*, or of one still *waiting* that is given up unsent.
+/// What became of a part that was *sending*, or of one still *waiting* that is given up: *refused* when it
+/// was never sent, *unknown* when the answer to an earlier try was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartVerdict {
     /// The part.
@@ -447,7 +464,7 @@ impl PartVerdict {
     pub(crate) fn check(&self, before: PartState) -> Result<(), StoreError> {
         let possible = match before {
             PartState::Sending => self.state != PartState::Sending,
-            PartState::Waiting => self.state == PartState::Refused,
+            PartState::Waiting => matches!(self.state, PartState::Refused | PartState::Unknown),
             PartState::Sent | PartState::Refused | PartState::Unknown => false,
         };
         if possible {
@@ -519,6 +536,8 @@ pub struct Story {
     pub parts: Vec<Part>,
     /// How its second and later runs came about, in order.
     pub replays: Vec<Replay>,
+    /// How its attempts changed the conversation with its user, in order.
+    pub turns: Vec<Turn>,
 }
 
 /// The beginning of a second or later run.
@@ -674,6 +693,13 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     /// The parts of this run that are already recorded: what a second attempt must not say again.
     fn parts(&self, push: PushId, run: u32) -> BoxFuture<'_, Result<Vec<Part>, StoreError>>;
 
+    /// Where the conversation with a user stands at this time, when something is remembered.
+    fn conversation(
+        &self,
+        lane: LaneKey,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<StoredConversation>, StoreError>>;
+
     /// Pushes above `after`, up to and with `upto`, with their parts: at most `limit` pushes.
     fn past(
         &self,
@@ -699,8 +725,8 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     /// started before.
     fn start(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// Ends an attempt. The future resolves when it is committed: synced when there are parts,
-    /// riding in the next batch when there are none. Clears the start marks.
+    /// Ends an attempt. The future resolves when it is committed: at once when there are parts or a
+    /// changed conversation, riding in the next batch when there is neither. Clears the start marks.
     fn settle(&self, settlement: Settlement) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// Makes a part *sending*, durably: a waiting part by its key (what is stored of it stays as it is),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::id::AppId;
 use crate::protocol::push::{DedupeKey, Fields, Kind, Push};
-use crate::store::{Attempt, Part, PushState, Replay, StoredPush, Story};
+use crate::store::{Attempt, Part, PushState, Replay, StoredPush, Story, Turn};
 
 /// What the store knows about a push, or nothing for one that was only decoded.
 pub(super) struct Facts<'a> {
@@ -71,6 +71,7 @@ pub(super) fn story_json(story: &Story) -> Value {
         .into();
     object["attempts"] = story.attempts.iter().map(attempt_json).collect();
     object["replays"] = story.replays.iter().map(replay_json).collect();
+    object["turns"] = story.turns.iter().map(turn_json).collect();
     object["parts"] = story.parts.iter().map(part_json).collect();
     if push.kind == Kind::Malformed {
         object["body"] = String::from_utf8_lossy(&push.body).into();
@@ -106,6 +107,16 @@ fn replay_json(replay: &Replay) -> Value {
         "at": replay.at.milliseconds(),
         "was": replay.was.name(),
         "forced": replay.was == PushState::Done,
+    })
+}
+
+/// How the conversation was changed, not what was remembered.
+fn turn_json(turn: &Turn) -> Value {
+    json!({
+        "run": turn.run,
+        "attempt": turn.attempt,
+        "at": turn.at.milliseconds(),
+        "conversation": turn.turned.name(),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::output::{Failure, line, local_time};
 use crate::clock::Timestamp;
 use crate::platform::error::ErrorCode;
-use crate::store::{Attempt, Part, PartState, PushState, Replay, StoredPush, Story};
+use crate::store::{Attempt, Part, PartState, PushState, Replay, StoredPush, Story, Turned};
 
 /// Prints who and what, the timeline, and the document.
 pub(super) fn print_story(story: &Story, says: &str) -> Result<(), Failure> {
@@ -51,6 +51,8 @@ fn timeline(story: &Story) -> Vec<(Timestamp, String)> {
     );
     let attempts = story.attempts.iter();
     events.extend(attempts.map(|(run, attempt)| (attempt.ended_at, attempted(*run, attempt))));
+    let turns = story.turns.iter();
+    events.extend(turns.map(|turn| (turn.at, turned(turn.turned))));
     let parts = story.parts.iter();
     events.extend(parts.map(|part| (part.changed_at, replied(part))));
     events.sort_by_key(|(at, _)| *at);
@@ -86,6 +88,14 @@ fn attempted(run: u32, attempt: &Attempt) -> String {
         attempt.ended.name(),
         because(attempt.error.as_deref())
     )
+}
+
+/// What was remembered is not told: it may be what the user said.
+fn turned(turned: Turned) -> String {
+    match turned {
+        Turned::Set => "conversation set: where it stands is remembered".to_owned(),
+        Turned::Cleared => "conversation cleared: nothing is remembered any more".to_owned(),
+    }
 }
 
 fn replied(part: &Part) -> String {

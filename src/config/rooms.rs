@@ -229,6 +229,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let bytes_in_memory = reader.size(&key("bytes_in_memory"));
     let sends = count(reader, &key("sends"), 1, 10_000);
     let send_patience = reader.duration(&key("send_patience"), "0s", "1h");
+    let conversation_expires = reader.duration(&key("conversation_expires"), "1s", "30d");
     let texts = texts(reader);
     let windows = window::read(reader);
     let stale_after = reader.text(
@@ -236,6 +237,8 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         unless_empty(value::between("10s", "30d")),
     );
     reader.form(&key("stale_after"), Form::Duration("10s", "30d"));
+    // Later than half a minute after the message nothing can be shown.
+    let typing_after = reader.duration(&key("typing_after"), "0s", "29s");
     let stop_grace = reader.duration(&key("stop_grace"), "0s", "1h");
     Some(crate::dispatch::Settings {
         handlers: handlers?,
@@ -248,9 +251,11 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         bytes_in_memory: usize::try_from(bytes_in_memory?).ok()?,
         sends: sends?,
         send_patience: send_patience?,
+        conversation_expires: conversation_expires?,
         windows: windows?,
         texts: texts?,
         stale_after: stale_after?,
+        typing_after: Some(typing_after?).filter(|after| !after.is_zero()),
         stop_grace: stop_grace?,
         handler_threads: handler_threads?,
         max_handler_threads: max_handler_threads?,

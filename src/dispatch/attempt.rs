@@ -12,11 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::{Clock, Timestamp};
 use crate::dispatch::accounts::Accounts;
 use crate::dispatch::blocking::Pool;
+use crate::dispatch::conversation::Remembered;
 use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, ContextParts, Deadline};
 use crate::dispatch::gates::{AtGate, Pass};
 use crate::dispatch::live::{Live, Reply};
-use crate::dispatch::router::{Facts, Matched, RouteId, Routes};
+use crate::dispatch::router::{Facts, Matched, Route, RouteId, Routes};
 use crate::dispatch::schedule::MAX_DELAY;
 use crate::dispatch::slots::Slot;
 use crate::dispatch::wording::Sayings;
@@ -71,6 +72,8 @@ pub(crate) struct Job {
     pub(crate) accounts: Accounts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
+    /// How long a conversation is remembered when a handler does not say.
+    pub(crate) conversation_expires: Duration,
     pub(crate) pool: Pool,
     pub(crate) reports: mpsc::Sender<Report>,
 }
@@ -104,7 +107,11 @@ impl Job {
                 return Verdict::GaveUp { error };
             }
         };
-        let Some(matched) = self.routes.find(&push, &self.facts()) else {
+        let remembered = match self.remember().await {
+            Ok(remembered) => remembered,
+            Err(verdict) => return verdict,
+        };
+        let Some(matched) = self.find(&push, &remembered) else {
             self.live.unrouted();
             return Verdict::Well(Sayings::default());
         };
@@ -126,16 +133,11 @@ impl Job {
             let reason = format!("not handled, as its user cannot be answered: {reason}");
             return Verdict::NotRun { reason };
         }
-        let timeout = policy.time_limit.unwrap_or(self.timeout);
         let context = Context::new(ContextParts {
-            push: Arc::clone(&push),
             captures,
-            deadline: Deadline::new(self.clock.monotonic() + timeout, &self.clock),
-            reply: Reply::new(&self.live),
-            accounts: self.accounts.clone(),
-            pool: self.pool.clone(),
             // Kept until the handler has ended, or was dropped.
             pass: pass.clone(),
+            ..self.context(route, &push, &remembered)
         });
         let called = match route.call(&context) {
             Ok(called) => called,
@@ -151,6 +153,52 @@ impl Job {
         match called.await {
             Ok(messages) => self.said(&push, &messages),
             Err(error) => failed(&error),
+        }
+    }
+
+    /// Where the user's conversation stands, when there is a user and a route that asks for it.
+    async fn remember(&self) -> Result<Remembered, Verdict> {
+        let types = self.routes.conversations();
+        let expires = self.conversation_expires;
+        if types.is_empty() || self.live.to().as_str().is_empty() {
+            return Ok(Remembered::nothing(&self.live, expires));
+        }
+        let read = Remembered::read(&self.live, types, expires).await;
+        read.map_err(|error| Verdict::Failed {
+            error: format!("the conversation cannot be read: {error}"),
+            after: None,
+        })
+    }
+
+    /// The route that wins. A step whose handler has no use for this kind of message lets it pass.
+    fn find(&self, push: &Arc<Push>, remembered: &Remembered) -> Option<Matched<'_>> {
+        let mut facts = self.facts();
+        facts.conversation = remembered.stored().cloned();
+        let matched = self.routes.find(push, &facts)?;
+        if !matched.route.is_step() {
+            return Some(matched);
+        }
+        let context = Context::new(self.context(matched.route, push, remembered));
+        if matched.route.suits(&context) {
+            return Some(matched);
+        }
+        facts.conversation = None;
+        self.routes.find(push, &facts)
+    }
+
+    /// What a handler of this route can ask for, before it is known whether its pattern caught something
+    /// and whether it has a gate.
+    fn context(&self, route: &Route, push: &Arc<Push>, remembered: &Remembered) -> ContextParts {
+        let timeout = route.policy().time_limit.unwrap_or(self.timeout);
+        ContextParts {
+            push: Arc::clone(push),
+            captures: Vec::new(),
+            deadline: Deadline::new(self.clock.monotonic() + timeout, &self.clock),
+            reply: Reply::new(&self.live),
+            accounts: self.accounts.clone(),
+            pool: self.pool.clone(),
+            pass: None,
+            remembered: remembered.clone(),
         }
     }
 

@@ -6,8 +6,9 @@ use std::panic::resume_unwind;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::extract::{Context, FromPush, Rejection};
-use crate::dispatch::handler::{Called, Handler, IntoReply};
+use crate::dispatch::handler::{Called, Handler, IntoReply, has_kind_of};
 use crate::dispatch::runtime::block_on;
 
 /// A plain function as a handler; made by [`blocking`].
@@ -71,6 +72,16 @@ macro_rules! plain_handler {
                     };
                     pool.run(work).await?
                 }))
+            }
+
+            #[allow(unused_variables, reason = "the one without arguments needs nothing")]
+            fn suits(&self, context: &Context, state: &S) -> bool {
+                true $(&& has_kind_of::<S, $input>(context, state))*
+            }
+
+            fn conversations(&self) -> Vec<ConversationType> {
+                let asked: [Option<ConversationType>; _] = [$($input::conversation()),*];
+                asked.into_iter().flatten().collect()
             }
         }
     };

@@ -13,6 +13,7 @@ use crate::dispatch::outbox::{Deliveries, Opening};
 use crate::dispatch::passive::LATEST_ANSWER;
 use crate::dispatch::settle::{Conclusion, Phase, Running, Terms, Times, bury, conclude};
 use crate::dispatch::slots::Slot;
+use crate::dispatch::typing::End;
 use crate::id::PushId;
 use crate::metric::Counter;
 use crate::store::{LaneKey, Next, Part, PartState, PushState, Settlement, StoredPush};
@@ -29,6 +30,8 @@ pub(crate) struct Ending {
 pub(crate) enum Follow {
     /// Nothing; the push has left.
     Leave(PushId),
+    /// The push has left, and its lane goes on only now: the user's next push needs what is committed.
+    GoOn(StoredPush),
     /// It is in its lane still, to be tried again.
     Stay,
     /// Its parts are delivered.
@@ -116,6 +119,10 @@ impl Machine {
             },
             live,
         };
+        ending.live.teller().ends(match &ending.verdict {
+            Verdict::Well(said) if !said.messages.is_empty() => End::Answered,
+            _ => End::Silent,
+        });
         ending.live.close();
         // Drops the task, and with it a handler that has not ended.
         running.phase = Phase::Ending;
@@ -155,6 +162,10 @@ impl Machine {
                     live.release_request();
                 }
                 self.retry(push, settlement, delay);
+            }
+            None if settlement.parts.is_empty() && settlement.conversation.is_some() => {
+                live.release_request();
+                self.settle(settlement, Follow::GoOn(push));
             }
             None if settlement.parts.is_empty() => {
                 live.release_request();
@@ -254,6 +265,10 @@ impl Machine {
         match follow {
             Follow::Stay => {}
             Follow::Leave(id) => self.intake.leave(id),
+            Follow::GoOn(push) => {
+                self.intake.leave(push.id);
+                self.lanes.finish(&push);
+            }
             Follow::Speak(speech) => {
                 self.intake.leave(speech.push.id);
                 if !settled {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::clock::Clock;
 use crate::dispatch::accounts::Accounts;
 use crate::dispatch::blocking::Pool;
+use crate::dispatch::conversation::{ConversationType, Remembered};
 use crate::dispatch::gates::Pass;
 use crate::dispatch::live::Reply;
 use crate::id::{AppId, OpenId};
@@ -27,6 +28,7 @@ pub struct Context {
     accounts: Accounts,
     pool: Pool,
     pass: Option<Arc<Pass>>,
+    remembered: Remembered,
 }
 
 /// What a context is made of.
@@ -41,6 +43,7 @@ pub(crate) struct ContextParts {
     pub(crate) pool: Pool,
     /// The right to be behind the route's gate, if it has one.
     pub(crate) pass: Option<Arc<Pass>>,
+    pub(crate) remembered: Remembered,
 }
 
 impl Context {
@@ -53,6 +56,7 @@ impl Context {
             accounts: parts.accounts,
             pool: parts.pool,
             pass: parts.pass,
+            remembered: parts.remembered,
         }
     }
 
@@ -76,6 +80,10 @@ impl Context {
         &self.deadline
     }
 
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.remembered
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -95,8 +103,8 @@ impl Context {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}` as an argument",
     label = "this is no extractor for handlers of a `Router<{S}>`",
-    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Reply`, `Api`, `Deadline`",
-    note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` needs `T: Deserialize`"
+    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Conversation<C>`, `Reply`, `Api`, `Deadline`",
+    note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` and `Conversation<T>` need `T: Deserialize`"
 )]
 pub trait FromPush<S>: Sized {
     /// Takes the value.
@@ -104,6 +112,13 @@ pub trait FromPush<S>: Sized {
     /// # Errors
     /// A [`Rejection`] gives the push up: trying again would not make the value appear.
     fn from_push(context: &Context, state: &S) -> Result<Self, Rejection>;
+
+    /// The type of conversation that it takes. Only where a route asks for one are conversations read; an
+    /// extractor of yours that takes a [`Conversation`](crate::dispatch::Conversation) inside says so
+    /// here: `Some(ConversationType::of::<C>())`.
+    fn conversation() -> Option<ConversationType> {
+        None
+    }
 }
 
 /// Why an argument could not be made from the push.
@@ -174,6 +189,10 @@ impl<S, T: FromPush<S>> FromPush<S> for Option<T> {
             Err(rejection) if rejection.is_wrong_kind() => Ok(None),
             Err(rejection) => Err(rejection),
         }
+    }
+
+    fn conversation() -> Option<ConversationType> {
+        T::conversation()
     }
 }
 

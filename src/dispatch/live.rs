@@ -12,12 +12,13 @@ use crate::clock::Timestamp;
 use crate::dispatch::outbox::{Outbox, Record};
 use crate::dispatch::passive::{PassiveDesk, Promise};
 use crate::dispatch::router::{Route, RouteId};
+use crate::dispatch::typing::Teller;
 use crate::dispatch::wording::Sayings;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
 use crate::protocol::push::DedupeKey;
 use crate::quota::window::Standing;
-use crate::store::{Part, PartKey, PartState, StoreError, StoredPush};
+use crate::store::{ConversationChange, Part, PartKey, PartState, StoreError, StoredPush};
 
 /// Messages that one run of a push may say. The platform itself takes far fewer in a window.
 const MAX_PARTS: u32 = 100;
@@ -39,6 +40,8 @@ pub(crate) struct Live {
     said: Mutex<Said>,
     /// One message at a time, in order. Held by a send until its answer is here; made by the first.
     turn: OnceLock<Arc<Semaphore>>,
+    /// Tells whoever shows the user that an answer is being prepared.
+    teller: Teller,
     outbox: Arc<Outbox>,
 }
 
@@ -50,6 +53,8 @@ struct Said {
     spoke: bool,
     /// Whether the attempt has ended.
     closed: bool,
+    /// What it makes of its user's conversation, if it ends well.
+    conversation: Option<ConversationChange>,
 }
 
 impl Live {
@@ -76,6 +81,7 @@ impl Live {
             recorded,
             said: Mutex::new(said),
             turn: OnceLock::new(),
+            teller: Teller::default(),
             outbox: Arc::clone(outbox),
         })
     }
@@ -92,8 +98,12 @@ impl Live {
         &self.to
     }
 
-    pub(super) fn outbox(&self) -> &Outbox {
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
     }
 
     /// Whether the push's user may be written to now.
@@ -174,6 +184,20 @@ impl Live {
     /// Ends the attempt: from now on nothing more is said in its name.
     pub(crate) fn close(&self) {
         self.said().closed = true;
+    }
+
+    /// Notes what becomes of the user's conversation if the attempt ends well; `false` when it has ended.
+    pub(crate) fn turn(&self, change: ConversationChange) -> bool {
+        let mut said = self.said();
+        if !said.closed {
+            said.conversation = Some(change);
+        }
+        !said.closed
+    }
+
+    /// What was noted. Only for a closed attempt: then nothing is noted any more.
+    pub(crate) fn turned(&self) -> Option<ConversationChange> {
+        self.said().conversation.take()
     }
 
     /// Whether a message of this run may have left already.
@@ -404,6 +428,7 @@ impl Reply {
         turn: OwnedSemaphorePermit,
     ) -> Result<(), SendError> {
         let (tell, told) = oneshot::channel();
+        self.live.teller.speaks();
         let outbox = Arc::clone(&self.live.outbox);
         let handle = outbox.handle().clone();
         handle.spawn(async move {

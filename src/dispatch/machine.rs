@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
@@ -24,6 +25,7 @@ use crate::dispatch::router::RouteId;
 use crate::dispatch::runtime::HandlerRuntime;
 use crate::dispatch::settle::{Phase, Running, stale, started_too_often};
 use crate::dispatch::slots::{Slot, Slots};
+use crate::protocol::push::Kind;
 use crate::store::{LaneKey, Page, Part, StoreError, StoredPush};
 
 /// Pushes of a lane, from its oldest on, that a former process may have started without a mark of it
@@ -49,6 +51,8 @@ pub(crate) enum Event {
     Silent(Ending),
     /// An attempt is settled; this follows.
     Settled(Follow, Result<(), StoreError>),
+    /// A user is no longer shown that an answer is being prepared.
+    Accompanied,
     /// A mark or verdict is stored; nothing waits for it.
     Stored(Result<(), StoreError>),
 }
@@ -66,6 +70,8 @@ pub(crate) struct Machine {
     pub(crate) running: Slots<Running>,
     /// Attempts that the handlers' threads have.
     pub(crate) under_way: usize,
+    /// Users who are shown that an answer is being prepared, among the `work`.
+    accompanied: usize,
     /// Attempts whose start is marked, with what earlier ones have said: they wait for their turn.
     marked: VecDeque<(Slot, Vec<Part>)>,
     /// Attempts that wait until fewer handlers of their route run.
@@ -109,6 +115,7 @@ impl Machine {
             stopping: false,
             running: Slots::default(),
             under_way: 0,
+            accompanied: 0,
             marked: VecDeque::new(),
             gates: Gates::new(&parts.routes),
             reports,
@@ -136,14 +143,17 @@ impl Machine {
             return;
         }
         self.read_on();
-        while self.under_way < handlers
-            && self.work.len() + self.sends.len() < self.parts.settings.open_work.max(1)
-        {
+        while self.under_way < handlers && self.open_work() < self.parts.settings.open_work.max(1) {
             let Some((push, before)) = self.lanes.next() else {
                 return;
             };
             self.start(push, before);
         }
+    }
+
+    /// Commits and deliveries under way.
+    fn open_work(&self) -> usize {
+        self.work.len() + self.sends.len() - self.accompanied
     }
 
     /// Attempts and deliveries under way.
@@ -256,13 +266,22 @@ impl Machine {
             accounts: self.parts.accounts.clone(),
             clock: Arc::clone(&self.parts.clock),
             timeout,
+            conversation_expires: self.parts.settings.conversation_expires,
             pool: self.runtime.pool(),
             reports: self.reports.clone(),
         };
         let task = self.runtime.spawn(Box::pin(job.run()));
         running.started_at = self.parts.clock.now();
+        let typing_after = self.parts.settings.typing_after;
+        let accompanying = typing_after
+            .filter(|_| running.push.kind == Kind::Message)
+            .map(|after| live.accompany(after));
         running.phase = Phase::UnderWay { live, task };
         self.under_way += 1;
+        if let Some(accompanying) = accompanying {
+            self.accompanied += 1;
+            self.wait_for(accompanying.map(|()| Event::Accompanied));
+        }
         // Which route it takes is not known yet.
         self.set_alarm(since + self.shortest_limit());
     }
@@ -349,6 +368,7 @@ impl Machine {
                 let settled = tolerated(settled)?.is_some();
                 self.follow(follow, settled);
             }
+            Event::Accompanied => self.accompanied -= 1,
             Event::Stored(stored) => drop(tolerated(stored)?),
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::extract::{Context, FromPush, Rejection};
 use crate::dispatch::handler::{Called, Handled, IntoReply};
 
@@ -45,6 +46,9 @@ pub trait Middleware<S, Inputs>: Clone + Send + Sync + 'static {
     /// # Errors
     /// The [`Rejection`] of the first argument that the push does not have.
     fn start(&self, next: Next, context: &Context, state: &S) -> Result<Called, Rejection>;
+
+    /// The types of conversations that the arguments ask for.
+    fn conversations(&self) -> Vec<ConversationType>;
 }
 
 macro_rules! middleware {
@@ -60,6 +64,11 @@ macro_rules! middleware {
             fn start(&self, next: Next, context: &Context, state: &S) -> Result<Called, Rejection> {
                 let future = self(next, $($input::from_push(context, state)?),*);
                 Ok(Box::pin(async move { future.await.into_reply() }))
+            }
+
+            fn conversations(&self) -> Vec<ConversationType> {
+                let asked: [Option<ConversationType>; _] = [$($input::conversation()),*];
+                asked.into_iter().flatten().collect()
             }
         }
     };

@@ -11,13 +11,14 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::api::Delivery;
+use crate::api::message::TypingCommand;
+use crate::api::{CallError, Delivery};
 use crate::clock::{Clock, Timestamp};
 use crate::dispatch::LongTexts;
 use crate::dispatch::passive::{PassiveDesk, Promise};
 use crate::dispatch::sends::{SendSlot, SendSlots};
 use crate::dispatch::windows::{Grant, WindowKeeper};
-use crate::id::AppId;
+use crate::id::{AppId, OpenId};
 use crate::metric::Counters;
 use crate::quota::window::Closed;
 use crate::store::{Inbox, Part, PartState, PartVerdict, StoreError};
@@ -28,6 +29,19 @@ pub trait Courier: Send + Sync + fmt::Debug {
     ///
     /// The future has time limits of its own. It is polled on the engine's runtime.
     fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery>;
+
+    /// Shows a user that an answer is being prepared (客服输入状态), or no longer. Whoever only delivers
+    /// messages shows nothing.
+    ///
+    /// The future has time limits of its own. It is polled on the engine's runtime.
+    fn show_typing(
+        &self,
+        _account: &AppId,
+        _user: &OpenId,
+        _command: TypingCommand,
+    ) -> BoxFuture<'static, Result<(), CallError>> {
+        std::future::ready(Ok(())).boxed()
+    }
 }
 
 /// The commit of a verdict; its effect is not waited for before the next message leaves.
@@ -115,12 +129,20 @@ impl Outbox {
         &self.handle
     }
 
+    pub(crate) fn inbox(&self) -> &dyn Inbox {
+        &*self.inbox
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    pub(super) fn courier(&self) -> &dyn Courier {
+        &*self.courier
     }
 
     pub(crate) fn texts(&self) -> &LongTexts {

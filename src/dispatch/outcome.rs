@@ -1,10 +1,16 @@
 //! What the outcome of a send means for its part.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 
 use crate::api::Delivery;
+use crate::api::message::TypingCommand;
 use crate::dispatch::outbox::Outbox;
+use crate::id::{AppId, OpenId, PushId};
 use crate::metric::Counter;
+use crate::platform::error::Class;
 use crate::quota::window::Closed;
 use crate::store::{Part, PartState, PartVerdict};
 
@@ -18,6 +24,34 @@ pub const NO_CUSTOMER_MESSAGES: &str = "An account may not send customer message
      此账号没有客服消息权限（48001），回复被拒绝：请设置 reply.passive_within = \"4s\"，改用被动回复；或完成微信认证。";
 
 impl Outbox {
+    /// Shows a user that an answer is being prepared, or no longer; `false` when it was not taken, which
+    /// concerns nothing else.
+    pub(super) async fn show_typing(
+        &self,
+        push: PushId,
+        account: &AppId,
+        user: &OpenId,
+        command: TypingCommand,
+    ) -> bool {
+        let call = async { self.courier().show_typing(account, user, command).await };
+        match AssertUnwindSafe(call).catch_unwind().await {
+            Ok(Ok(())) => true,
+            // The user was silent for too long, or does not follow: nothing to do about it.
+            Ok(Err(error)) if error.code().is_some_and(|code| code.class() == Class::User) => {
+                tracing::debug!(push_id = %push, %error, "The user cannot be shown that an answer is being prepared.");
+                false
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(push_id = %push, %error, "The user was not shown that an answer is being prepared.");
+                false
+            }
+            Err(_) => {
+                tracing::error!(push_id = %push, "The code that shows that an answer is being prepared panicked.");
+                false
+            }
+        }
+    }
+
     /// What became of a part: counted, logged, and to be recorded.
     pub(super) fn judge(&self, part: &Part, delivery: Delivery) -> PartVerdict {
         let (state, error_code, rid, detail) = match delivery {

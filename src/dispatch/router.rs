@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::extract::{Context, Rejection};
 use crate::dispatch::handler::{Called, Handler};
 use crate::protocol::push::{Push, PushType};
@@ -19,6 +20,7 @@ mod plan;
 mod policy;
 mod routes;
 mod rule;
+mod step;
 #[cfg(test)]
 mod tests;
 mod wrap;
@@ -33,13 +35,14 @@ pub use routes::Routes;
 pub(crate) use routes::{Matched, Route, RouteId};
 use rule::Rule;
 pub use rule::{Pattern, Specificity, TextRule, pattern};
+pub use step::Step;
 
 use self::policy::Policy;
 
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///
-/// The most specific route wins, wherever it stands: an exact text, a menu key, a pattern (in the
-/// order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
+/// The most specific route wins, wherever it stands: a step of a conversation, an exact text, a menu
+/// key, a pattern (in the order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
 /// what is left. A push that no route takes is done without an answer.
 ///
 /// What is written after a route concerns what stands before it: [`layer`](Router::layer) and
@@ -53,10 +56,13 @@ pub struct Router<S> {
     faults: Vec<RouteError>,
 }
 
+type Suits<S> = Box<dyn Fn(&Context, &S) -> bool + Send + Sync>;
 type Start<S> = Box<dyn Fn(&Context, &S) -> Result<Called, Rejection> + Send + Sync>;
 
 struct Entry<S> {
     fixture: Fixture,
+    /// Whether a push is of a kind that its handler can take.
+    suits: Suits<S>,
     start: Start<S>,
 }
 
@@ -71,6 +77,8 @@ struct Fixture {
     /// Where the functions around its handler were put there, from the innermost on.
     around: Vec<&'static Location<'static>>,
     policy: Policy,
+    /// The types of conversations that it asks for.
+    conversations: Vec<ConversationType>,
 }
 
 impl Fixture {
@@ -172,10 +180,11 @@ impl<S> Router<S> {
         let plan = self.plan()?;
         let state = Arc::new(state);
         let bound = self.entries.into_iter().map(|entry| {
-            let state = Arc::clone(&state);
+            let (state, same) = (Arc::clone(&state), Arc::clone(&state));
             Route {
                 name: entry.fixture.name().into(),
                 takes_any_kind: matches!(entry.fixture.rule, Rule::Unknown | Rule::Fallback),
+                suits: Box::new(move |context| (entry.suits)(context, &same)),
                 start: Box::new(move |context| (entry.start)(context, &state)),
                 fixture: entry.fixture,
             }
@@ -195,7 +204,12 @@ impl<S> Router<S> {
 
     #[track_caller]
     fn route<I>(mut self, rule: Rule, handler: impl Handler<S, I>) -> Self {
+        let mut conversations = handler.conversations();
+        if let Rule::Step(step) = &rule {
+            conversations.push(step.of());
+        }
         self.latest = self.entries.len();
+        let same = handler.clone();
         self.entries.push(Entry {
             fixture: Fixture {
                 rule,
@@ -204,7 +218,9 @@ impl<S> Router<S> {
                 guards: Vec::new(),
                 around: Vec::new(),
                 policy: Policy::default(),
+                conversations,
             },
+            suits: Box::new(move |context, state| same.suits(context, state)),
             start: Box::new(move |context, state| handler.start(context, state)),
         });
         self

@@ -12,6 +12,7 @@ mod layers;
 mod plain;
 mod policies;
 mod replies;
+mod resends;
 mod restarts;
 mod retries;
 mod windows;

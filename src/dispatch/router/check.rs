@@ -173,6 +173,7 @@ impl Plan {
         at: &'static Location<'static>,
     ) -> Result<(), RouteError> {
         match rule {
+            Rule::Step(step) => self.steps.push((step.clone(), index)),
             Rule::Exact(text) | Rule::Click(text) | Rule::Pattern(text) if text.is_empty() => {
                 return Err(RouteError::Empty {
                     route: rule.name(),

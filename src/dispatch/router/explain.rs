@@ -89,7 +89,7 @@ pub(super) fn explain<'a>(
     facts: &Facts,
 ) -> Explanation {
     let fitting = plan
-        .fitting(push)
+        .fitting(push, facts)
         .filter_map(|fitting| fixture(fitting.index));
     let mut explanation = Explanation {
         winner: None,

@@ -38,6 +38,8 @@ impl<S: 'static> Router<S> {
         }
         let wrapped = self.entries.into_iter().map(|mut entry| {
             entry.fixture.around.push(at);
+            let asked = middleware.conversations();
+            entry.fixture.conversations.extend(asked);
             Entry {
                 start: around(entry.start, middleware.clone()),
                 ..entry

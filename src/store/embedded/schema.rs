@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("component_ticket.sql"),
     include_str!("replay.sql"),
     include_str!("passive.sql"),
+    include_str!("conversation.sql"),
 ];
 
 /// Bytes of one page.

@@ -96,6 +96,7 @@ fn settlement(push: PushId, next: Next, parts: &[PartState]) -> Settlement {
             out_of_order: false,
         },
         parts: (0..).zip(parts).map(part).collect(),
+        conversation: None,
     }
 }
 

@@ -20,6 +20,7 @@ use wxhook::quota::{QuotaParts, Quotas};
 use wxhook::secret::AppSecret;
 use wxhook::store::memory_counters::MemoryCounters;
 use wxhook::store::memory_tokens::MemoryTokens;
+use wxhook::token::mint::Tally;
 use wxhook::token::{Endpoint, Keeper, KeeperParts, TokenSource};
 use wxhook::transport::{Body, Request, Response, Transport, TransportError};
 
@@ -220,15 +221,6 @@ impl Stage {
         let platform = Arc::new(Platform::new(transport, hosts, shared_clock()));
         let account = AppId::parse(ACCOUNT).unwrap();
         let counters = Arc::new(Counters::default());
-        let keeper = Arc::new(Keeper::new(KeeperParts {
-            account: account.clone(),
-            secret: AppSecret::new(SECRET),
-            endpoint: Endpoint::Stable,
-            store: MemoryTokens::new(shared_clock()),
-            platform: Arc::clone(&platform),
-            clock: shared_clock(),
-            counters: Arc::clone(&counters),
-        }));
         let quotas = ground.limits.map(|settings| {
             Arc::new(Quotas::new(QuotaParts {
                 store: MemoryCounters::new(shared_clock()),
@@ -237,6 +229,18 @@ impl Stage {
                 settings,
             }))
         });
+        let keeper = Arc::new(Keeper::new(KeeperParts {
+            account: account.clone(),
+            secret: AppSecret::new(SECRET),
+            endpoint: Endpoint::Stable,
+            store: MemoryTokens::new(shared_clock()),
+            platform: Arc::clone(&platform),
+            clock: shared_clock(),
+            counters: Arc::clone(&counters),
+            tally: quotas
+                .clone()
+                .map(|quotas: Arc<Quotas>| quotas as Arc<dyn Tally>),
+        }));
         let api = Arc::new(Api::new(ApiParts {
             platform,
             sources: vec![Arc::clone(&keeper) as Arc<dyn TokenSource>],

@@ -15,12 +15,12 @@ use wxhook::store::{PartState, PushState, Story};
 use super::kit::{House, Platform, account, eventually, with_windows};
 
 /// As many replies as the text says.
-async fn count(Content(text): Content) -> Vec<String> {
+pub(super) async fn count(Content(text): Content) -> Vec<String> {
     let count: usize = text.parse().unwrap();
     (1..=count).map(|number| number.to_string()).collect()
 }
 
-fn states(story: &Story) -> Vec<PartState> {
+pub(super) fn states(story: &Story) -> Vec<PartState> {
     story.parts.iter().map(|part| part.state).collect()
 }
 

@@ -37,10 +37,6 @@ fn media_id(printed: &str) -> String {
 }
 
 #[test]
-#[expect(
-    clippy::print_stdout,
-    reason = "the figures of docs/performance.md, shown with --nocapture"
-)]
 fn the_longest_files_go_up_and_come_down_eight_at_once_and_the_server_holds_two_at_most() {
     let shell = Shell::beside_a_server();
     let server = shell.served.as_ref().unwrap().program.pid();
@@ -85,6 +81,7 @@ fn the_longest_files_go_up_and_come_down_eight_at_once_and_the_server_holds_two_
         "peak KiB: {before} before; {in_sequence} after four uploads of {LONGEST} bytes, \
          {at_once} after eight at once, {after_downloads} after eight downloads at once"
     );
+    // Shown with --nocapture, for docs/performance.md.
     println!("{figures}");
     assert!(after_downloads - before < GROWTH_KIB, "{figures}");
 }
