@@ -34,6 +34,7 @@
 //!     platform: platform.clone(),
 //!     clock: clock.clone(),
 //!     counters: Arc::default(),
+//!     tally: None,
 //! });
 //! let api = Api::new(ApiParts {
 //!     platform,

@@ -13,13 +13,15 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::dispatch::attempt::{Finished, Job};
+use crate::dispatch::attempt::{Job, Report};
 use crate::dispatch::ending::{Ending, Follow, Spoken};
 use crate::dispatch::engine::{EngineError, EngineParts};
+use crate::dispatch::gates::Gates;
 use crate::dispatch::intake::Intake;
 use crate::dispatch::lane::{Bounds, Lanes};
 use crate::dispatch::live::Live;
 use crate::dispatch::outbox::Outbox;
+use crate::dispatch::router::RouteId;
 use crate::dispatch::runtime::HandlerRuntime;
 use crate::dispatch::settle::{Phase, Running, stale, started_too_often};
 use crate::dispatch::slots::{Slot, Slots};
@@ -72,7 +74,9 @@ pub(crate) struct Machine {
     accompanied: usize,
     /// Attempts whose start is marked, with what earlier ones have said: they wait for their turn.
     marked: VecDeque<(Slot, Vec<Part>)>,
-    outcomes: mpsc::Sender<Finished>,
+    /// Attempts that wait until fewer handlers of their route run.
+    pub(crate) gates: Gates,
+    reports: mpsc::Sender<Report>,
     /// Lanes that wait for a retry, by the monotonic time at which they go on.
     pub(crate) holds: BinaryHeap<Reverse<(Duration, Slot)>>,
     pub(crate) held: Slots<LaneKey>,
@@ -84,7 +88,7 @@ impl Machine {
     pub(crate) fn new(
         parts: EngineParts,
         runtime: HandlerRuntime,
-        outcomes: mpsc::Sender<Finished>,
+        reports: mpsc::Sender<Report>,
     ) -> Self {
         let settings = &parts.settings;
         let bounds = Bounds {
@@ -98,6 +102,7 @@ impl Machine {
             &parts.clock,
             &parts.counters,
             settings,
+            parts.passive.clone(),
         );
         let born = *parts.inbox.newest().borrow();
         Self {
@@ -112,7 +117,8 @@ impl Machine {
             under_way: 0,
             accompanied: 0,
             marked: VecDeque::new(),
-            outcomes,
+            gates: Gates::new(&parts.routes),
+            reports,
             holds: BinaryHeap::new(),
             held: Slots::default(),
             alarm: None,
@@ -123,6 +129,11 @@ impl Machine {
     /// Starts whatever can be started and reads whatever there is room for.
     pub(crate) fn advance(&mut self) {
         let handlers = self.parts.settings.handlers.max(1);
+        while self.under_way < handlers
+            && let Some(ticket) = self.gates.admit()
+        {
+            self.let_in(ticket);
+        }
         while self.under_way < handlers
             && let Some((ticket, recorded)) = self.marked.pop_front()
         {
@@ -252,9 +263,12 @@ impl Machine {
             body: running.push.body.clone(),
             live: Arc::clone(&live),
             routes: self.parts.routes.clone(),
+            accounts: self.parts.accounts.clone(),
             clock: Arc::clone(&self.parts.clock),
             timeout,
-            outcomes: self.outcomes.clone(),
+            conversation_expires: self.parts.settings.conversation_expires,
+            pool: self.runtime.pool(),
+            reports: self.reports.clone(),
         };
         let task = self.runtime.spawn(Box::pin(job.run()));
         running.started_at = self.parts.clock.now();
@@ -268,7 +282,55 @@ impl Machine {
             self.accompanied += 1;
             self.wait_for(accompanying.map(|()| Event::Accompanied));
         }
-        self.set_alarm(since + timeout);
+        // Which route it takes is not known yet.
+        self.set_alarm(since + self.shortest_limit());
+    }
+
+    /// The shortest time that an attempt may have.
+    pub(crate) fn shortest_limit(&self) -> Duration {
+        let timeout = self.parts.settings.handler_timeout;
+        let shortest = self.parts.routes.shortest_limit();
+        shortest.map_or(timeout, |limit| limit.min(timeout))
+    }
+
+    /// The time that an attempt of this route has.
+    pub(crate) fn limit_of(&self, route: RouteId) -> Duration {
+        let policy = self.parts.routes.policy(route);
+        let limit = policy.and_then(|policy| policy.time_limit);
+        limit.unwrap_or(self.parts.settings.handler_timeout)
+    }
+
+    /// An attempt tells how far it is.
+    pub(crate) fn reported(&mut self, report: Report) {
+        match report {
+            Report::Finished(finished) => self.finished(finished),
+            Report::AtGate(attempt) => {
+                let is_under_way = self
+                    .running
+                    .get_mut(attempt.ticket)
+                    .is_some_and(|running| matches!(running.phase, Phase::UnderWay { .. }));
+                if is_under_way {
+                    self.under_way -= 1;
+                    self.gates.queue(attempt);
+                }
+            }
+        }
+    }
+
+    /// An attempt goes on behind its gate.
+    fn let_in(&mut self, ticket: Slot) {
+        self.under_way += 1;
+        let now = self.parts.clock.now();
+        let mut limit = self.parts.settings.handler_timeout;
+        if let Some(running) = self.running.get_mut(ticket) {
+            running.started_at = now;
+            if let Phase::UnderWay { live, .. } = &running.phase
+                && let Some(route) = live.route_id()
+            {
+                limit = self.limit_of(route);
+            }
+        }
+        self.set_alarm(self.parts.clock.monotonic() + limit);
     }
 
     /// Forgets an attempt whose start the store did not take: somebody else has settled the push.

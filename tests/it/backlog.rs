@@ -13,7 +13,7 @@ use wxhook::store::{Inbox, NewPush, Ticket};
 
 use crate::crash::push_texts;
 use crate::main_job::{APP_ID, KEY, TOKEN};
-use crate::support::{Program, eventually_within, now, open_store};
+use crate::support::{Program, eventually_within, now, open_store, peak};
 
 /// Pushes of the backlog; `WXHOOK_BACKLOG` says another number.
 fn size() -> u32 {
@@ -84,16 +84,6 @@ fn view(number: u32) -> (String, Kind, String) {
          <EventKey>https://example.com/{number}</EventKey></xml>"
     );
     (format!("oUser{user}"), Kind::Event, body)
-}
-
-/// The most memory that a process has used, in KiB.
-fn peak(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 fn serve(data_dir: &Path) -> (Program, String) {

@@ -9,10 +9,12 @@ mod backlog;
 mod certificates;
 mod commands;
 mod conformance;
+mod conversation;
 mod crash;
 mod dispatch;
 mod docs;
 mod durability;
+mod explain;
 mod fairness;
 mod floors;
 mod handover;
@@ -23,10 +25,13 @@ mod menu;
 mod messages;
 mod odd_answers;
 mod own;
+mod passive;
 mod people;
+mod permissions;
 #[cfg(feature = "redis")]
 mod publish;
 mod quota;
+mod rotation;
 mod secrecy;
 mod send;
 #[cfg(feature = "redis")]
