@@ -4,6 +4,7 @@
     reason = "a test fails by panicking, and so do its helpers"
 )]
 
+mod allow_list;
 mod api;
 mod backlog;
 mod certificates;
@@ -25,6 +26,7 @@ mod media;
 mod menu;
 mod messages;
 mod odd_answers;
+mod overload;
 mod own;
 mod passive;
 mod people;

@@ -131,6 +131,13 @@ impl Routes {
         limits.flatten().min()
     }
 
+    /// The longest time that a route wants the request of its push to wait; zero when none does.
+    pub fn longest_passive(&self) -> Duration {
+        let routes = self.0.routes.iter();
+        let asked = routes.filter_map(|route| route.policy().passive_within);
+        asked.max().unwrap_or_default()
+    }
+
     /// What a route asks for.
     pub(crate) fn policy(&self, id: RouteId) -> Option<&Policy> {
         self.0.routes.get(id.0).map(Route::policy)
