@@ -51,7 +51,7 @@ pub mod store;
 pub mod token;
 pub mod transport;
 
-pub use cli::main;
+pub use cli::{OpenState, main};
 pub use dispatch::{
     Api, AtOnce, Attempts, Captures, Content, Context, Conversation, ConversationError,
     ConversationType, Deadline, Error, Facts, FromPush, Guard, Handled, Handler, IntoReply, Next,
@@ -65,6 +65,7 @@ pub use protocol::message::{
 };
 pub use protocol::push;
 pub use protocol::push::{Click, Push, Scan, Subscribe, Unsubscribe, View};
+pub use secret::HandlerSecret;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
