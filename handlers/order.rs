@@ -1,12 +1,13 @@
 //! Orders: a slow look-up with captures, a menu key, and state that handlers share.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use wxhook::{Captures, State, Text};
+use wxhook::{Captures, Context, FromPush, Rejection, Text};
+
+use crate::bot::Bot;
 
 /// What `(?<number>\d+)` caught.
 #[derive(Deserialize)]
@@ -25,11 +26,11 @@ const WAREHOUSE_TAKES: Duration = Duration::from_secs(8);
 
 impl Shop {
     /// Made once, when the server starts.
-    pub(crate) fn open() -> Result<Self, Infallible> {
+    pub(crate) fn open() -> Self {
         let orders = BTreeMap::from([(1001, "已发货，明天送达"), (1002, "正在打包")]);
-        Ok(Self {
+        Self {
             orders: Arc::new(orders),
-        })
+        }
     }
 
     async fn find(&self, number: u64) -> Option<&'static str> {
@@ -38,7 +39,14 @@ impl Shop {
     }
 }
 
-pub(crate) async fn track(Captures(query): Captures<Query>, State(shop): State<Shop>) -> Text {
+/// Handlers of orders take the shop alone, not everything that the bot has.
+impl FromPush<Bot> for Shop {
+    fn from_push(_context: &Context, bot: &Bot) -> Result<Self, Rejection> {
+        Ok(bot.shop.clone())
+    }
+}
+
+pub(crate) async fn track(Captures(query): Captures<Query>, shop: Shop) -> Text {
     let number = query.number;
     match shop.find(number).await {
         Some(status) => Text::new(format!("订单 {number}：{status}。")),
@@ -46,7 +54,7 @@ pub(crate) async fn track(Captures(query): Captures<Query>, State(shop): State<S
     }
 }
 
-pub(crate) async fn newest(State(shop): State<Shop>) -> String {
+pub(crate) async fn newest(shop: Shop) -> String {
     match shop.orders.last_key_value() {
         Some((number, status)) => format!("您最近的订单 {number}：{status}。"),
         None => "您还没有订单。".to_owned(),
