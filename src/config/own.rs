@@ -405,11 +405,13 @@ impl<'de> MapAccess<'de> for Table<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
         let name = self.next.take().unwrap_or_default();
-        seed.deserialize(Place {
+        let path = format!("{}.{name}", self.place.path);
+        let place = Place {
             own: self.place.own,
-            path: format!("{}.{name}", self.place.path),
+            path: path.clone(),
             siblings: self.fields,
             strangers: self.place.strangers,
-        })
+        };
+        seed.deserialize(place).map_err(|wrong| wrong.at(&path))
     }
 }
