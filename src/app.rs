@@ -18,7 +18,7 @@ use crate::api::{Api, Delivery};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
 use crate::dispatch::{
-    Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
+    Bundles, Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
 };
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
@@ -36,6 +36,7 @@ mod direct;
 mod limits;
 pub mod logging;
 mod outward;
+mod reload;
 mod signals;
 mod token_server;
 
@@ -93,6 +94,9 @@ pub enum StartError {
     #[cfg(feature = "mysql")]
     #[error(transparent)]
     Mysql(#[from] crate::store::mysql::AddressError),
+    /// Templates or rules.
+    #[error(transparent)]
+    Bundle(crate::template::Faults),
     /// The client of the platform.
     #[error(transparent)]
     Transport(#[from] SetupError),
@@ -186,7 +190,7 @@ struct EngineTask {
 
 fn start_engine(
     config: &Config,
-    routes: Routes,
+    (routes, bundles): (Routes, &Bundles),
     outward: &Outward,
     inbox: &Arc<dyn Inbox>,
     clock: &Arc<dyn Clock>,
@@ -198,6 +202,7 @@ fn start_engine(
         inbox: Arc::clone(inbox),
         courier,
         routes,
+        bundles: bundles.clone(),
         clock: Arc::clone(clock),
         counters: Arc::clone(counters),
         settings: config.dispatch.clone(),
@@ -272,12 +277,20 @@ impl Server {
         let listeners = Listeners::bind_rest(&config.http, handed.public, handed.admin)?;
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
+        let opened = reload::open(&config.bundle)?;
+        let bundles = opened.bundles.clone();
         let inbox = open_store(&config, &clock)?;
         let runtime = engine_runtime()?;
         let outward = Outward::new(&config, &clock, &counters)?;
         let admin = outward.admin_parts(&config, &clock, &counters, &runtime)?;
         let engine = start_engine(
-            &config, routes, &outward, &inbox, &clock, &counters, &runtime,
+            &config,
+            (routes, &bundles),
+            &outward,
+            &inbox,
+            &clock,
+            &counters,
+            &runtime,
         )?;
         let gauges = Arc::new(Gauges::default());
         runtime.spawn(aside::watch_over(
@@ -286,8 +299,15 @@ impl Server {
             config.store.dead_cap,
             engine.stop.subscribe(),
         ));
+        runtime.spawn(reload::watch_over(
+            opened,
+            config.bundle.clone(),
+            (Arc::clone(&counters), Arc::clone(&gauges)),
+            engine.stop.subscribe(),
+        ));
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
+                bundles,
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),
                 windows: engine.windows.clone(),

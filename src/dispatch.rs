@@ -45,7 +45,9 @@
 
 use std::time::Duration;
 
+mod answer;
 mod attempt;
+mod bundle;
 mod ending;
 mod engine;
 mod error;
@@ -59,6 +61,7 @@ mod outbox;
 mod outcome;
 mod replay;
 mod router;
+mod rules;
 mod runtime;
 mod schedule;
 mod sends;
@@ -67,6 +70,8 @@ mod slots;
 mod windows;
 mod wording;
 
+pub use answer::{AccountFacts, Answer};
+pub use bundle::{Bundle, BundleSettings, Bundles, LOOK_EVERY, MAX_RULES_BYTES};
 pub use engine::{Engine, EngineError, EngineParts, Stopped};
 pub use error::Error;
 pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
@@ -74,7 +79,9 @@ pub use handler::{Called, Handler, IntoReply};
 pub use live::{Reply, SendError};
 pub use outbox::Courier;
 pub use replay::{ReplayError, Replays};
+pub(crate) use router::Takers;
 pub use router::{Pattern, RouteError, RouteErrors, Router, Routes, TextRule, pattern};
+pub use rules::{Found, MAX_RULES, Rule, Rules};
 pub use schedule::{Attempts, ScheduleError};
 pub(crate) use windows::Grant;
 pub use windows::SharedWindows;

@@ -55,7 +55,7 @@ pub mod transport;
 
 pub use cli::main;
 pub use dispatch::{
-    Attempts, Captures, Content, Context, Deadline, Error, FromPush, Handler, IntoReply,
+    Answer, Attempts, Captures, Content, Context, Deadline, Error, FromPush, Handler, IntoReply,
     Rejection, Reply, Router, Routes, SendError, State, pattern,
 };
 pub use id::{AppId, OpenId};
@@ -74,3 +74,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../README.zh-CN.md")]
 struct ReadmeInChinese;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/render.md")]
+struct TemplatesPage;

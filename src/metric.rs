@@ -52,6 +52,8 @@ counters! {
     TextsCut => "wxhook_texts_cut_total",
     /// Reply parts whose fate is not known.
     PartsUnknown => "wxhook_parts_unknown_total",
+    /// Times that changed templates and rules were taken up.
+    BundlesSwapped => "wxhook_bundles_swapped_total",
     /// Threads started to replace blocked handler threads.
     HandlerThreadsReplaced => "wxhook_handler_threads_replaced_total",
     /// Access tokens asked of the platform.
@@ -112,6 +114,8 @@ gauges! {
     PushesMalformedKept => "wxhook_pushes_malformed_kept",
     /// Reply parts that are kept and whose fate is not known.
     PartsUnknownKept => "wxhook_parts_unknown_kept",
+    /// 1 while templates or rules on the disk are broken, so that older ones are used; else 0.
+    BundleBroken => "wxhook_bundle_broken",
 }
 
 /// One process's gauges.

@@ -34,6 +34,7 @@ where
         (Err(failure), _) => return Err(failure),
         (_, Err(routes)) => return Err(Failure::wrong(routes)),
     };
+    config.bundle.read().map_err(Failure::wrong)?;
     for (name, account) in &config.accounts {
         line(format_args!(
             "account {name}: {} in {} mode at {}{}",

@@ -6,6 +6,7 @@ use super::value::Problem;
 use crate::id::AppId;
 use crate::protocol::{Credentials, Mode, Rotating, envelope};
 use crate::secret::{AesKey, AppSecret, PushToken};
+use crate::template::Locale;
 use crate::token::Endpoint;
 
 /// An account as it is configured, checked.
@@ -19,6 +20,8 @@ pub struct AccountSettings {
     pub token_endpoint: Option<Endpoint>,
     /// The paths at which it is served.
     pub paths: Vec<String>,
+    /// The language that its followers read.
+    pub locale: Option<Locale>,
 }
 
 /// Reads every account; notes a fault when there is none but one is needed. Who `receives` no pushes
@@ -60,7 +63,7 @@ pub(super) fn read_all(
     Some(accounts)
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "app_id",
     "app_secret",
     "token",
@@ -70,6 +73,7 @@ const KEYS: [&str; 9] = [
     "previous_encoding_aes_key",
     "path",
     "token_endpoint",
+    "locale",
 ];
 
 fn default_is_set(reader: &Reader) -> bool {
@@ -97,6 +101,12 @@ fn read(reader: &mut Reader, name: &str, single: bool, receives: bool) -> Option
     let token_endpoint = reader.text(&key("token_endpoint"), |text| match text.trim() {
         "" => Ok(None),
         text => super::token::endpoint(text).map(Some),
+    });
+    let locale = reader.text(&key("locale"), |text| match text.trim() {
+        "" => Ok(None),
+        text => Locale::parse(text)
+            .map(Some)
+            .map_err(|error| Problem::new("is no language", error.to_string())),
     });
 
     if receives && matches!(token, Some(None)) {
@@ -141,6 +151,7 @@ fn read(reader: &mut Reader, name: &str, single: bool, receives: bool) -> Option
         app_secret: app_secret?,
         token_endpoint: token_endpoint?,
         paths,
+        locale: locale?,
     })
 }
 

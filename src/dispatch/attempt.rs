@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future};
 use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Timestamp};
+use crate::dispatch::answer::{AccountFacts, Answer};
+use crate::dispatch::bundle::Bundle;
 use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, Deadline};
 use crate::dispatch::handler::Called;
 use crate::dispatch::live::{Live, Reply};
-use crate::dispatch::router::Routes;
+use crate::dispatch::router::{Matched, Routes};
 use crate::dispatch::schedule::MAX_DELAY;
 use crate::dispatch::slots::Slot;
-use crate::protocol::message::Message;
 use crate::protocol::push::Push;
 
 /// How an attempt ended.
@@ -53,6 +54,10 @@ pub(crate) struct Job {
     pub(crate) body: Bytes,
     pub(crate) live: Arc<Live>,
     pub(crate) routes: Routes,
+    /// The rules and templates of this attempt, whatever is swapped meanwhile.
+    pub(crate) bundle: Arc<Bundle>,
+    /// Whom it speaks for.
+    pub(crate) account: AccountFacts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
     pub(crate) outcomes: mpsc::Sender<Finished>,
@@ -80,13 +85,20 @@ impl Job {
     }
 
     async fn attend(&self) -> Verdict {
-        let called = match self.call() {
+        let push = match Push::parse(self.live.account(), &self.body) {
+            Ok(push) => Arc::new(push),
+            Err(malformed) => {
+                let error = format!("the push cannot be read: {malformed}");
+                return Verdict::GaveUp { error };
+            }
+        };
+        let called = match self.call(&push) {
             Ok(Some(called)) => called,
             Ok(None) => return Verdict::Well(Vec::new()),
             Err(error) => return Verdict::GaveUp { error },
         };
         match called.await {
-            Ok(messages) => self.said(&messages),
+            Ok(answers) => self.said(answers, &push),
             Err(error) => failed(&error),
         }
     }
@@ -95,18 +107,30 @@ impl Job {
     ///
     /// # Errors
     /// Why no attempt can succeed, for people.
-    fn call(&self) -> Result<Option<Called>, String> {
-        let push = Push::parse(self.live.account(), &self.body)
-            .map_err(|malformed| format!("the push cannot be read: {malformed}"))?;
-        let push = Arc::new(push);
-        let Some(matched) = self.routes.find(&push) else {
-            self.live.routed("none", false);
-            return Ok(None);
-        };
+    fn call(&self, push: &Arc<Push>) -> Result<Option<Called>, String> {
+        if let Some(matched) = self.routes.find_specific(push) {
+            return self.start(matched, push);
+        }
+        let rules = self.bundle.rules();
+        if let Some(found) = rules.find(push, &self.account, self.clock.now()) {
+            self.live
+                .routed(format!("rule {}", found.rule.name()), false);
+            return Ok(Some(future::ready(Ok(found.answers)).boxed()));
+        }
+        match self.routes.find_rest(push) {
+            Some(matched) => self.start(matched, push),
+            None => {
+                self.live.routed("none", false);
+                Ok(None)
+            }
+        }
+    }
+
+    fn start(&self, matched: Matched<'_>, push: &Arc<Push>) -> Result<Option<Called>, String> {
         let policy = matched.route.policy();
         self.live.routed(matched.route.name(), policy.at_least_once);
         let context = Context::new(
-            push,
+            Arc::clone(push),
             matched.captures,
             Deadline::new(self.clock.monotonic() + self.timeout, &self.clock),
             Reply::new(&self.live),
@@ -120,8 +144,15 @@ impl Job {
         }
     }
 
-    fn said(&self, messages: &[Message]) -> Verdict {
-        match self.live.encode_all(messages) {
+    fn said(&self, answers: Vec<Answer>, push: &Push) -> Verdict {
+        let messages = match self.bundle.word(answers, push, &self.account) {
+            Ok(messages) => messages,
+            Err(error) => {
+                let error = shorten(error.to_string());
+                return Verdict::GaveUp { error };
+            }
+        };
+        match self.live.encode_all(&messages) {
             Ok(parts) => Verdict::Well(parts),
             Err(error) => Verdict::GaveUp {
                 error: error.to_string(),

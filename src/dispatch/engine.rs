@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep};
 use crate::clock::Clock;
 use crate::dispatch::Settings;
 use crate::dispatch::attempt::Finished;
+use crate::dispatch::bundle::Bundles;
 use crate::dispatch::ending::Spoken;
 use crate::dispatch::machine::{Event, Machine};
 use crate::dispatch::outbox::Courier;
@@ -33,6 +34,8 @@ pub struct EngineParts {
     pub courier: Arc<dyn Courier>,
     /// Who handles what.
     pub routes: Routes,
+    /// What answers beside them, and how: rules and templates.
+    pub bundles: Bundles,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where attempts and parts are counted.

@@ -198,6 +198,18 @@ impl<S> Router<S> {
         })))
     }
 
+    /// Who takes which pushes, without a state.
+    ///
+    /// # Errors
+    /// As [`Router::check`].
+    pub(crate) fn takers(&self) -> Result<Takers, RouteErrors> {
+        let names = self.entries.iter().map(|entry| entry.rule.name());
+        Ok(Takers {
+            plan: self.plan()?,
+            names: names.collect(),
+        })
+    }
+
     #[track_caller]
     fn route<I>(mut self, rule: Rule, handler: impl Handler<S, I>) -> Self {
         self.entries.push(Entry {
@@ -229,7 +241,8 @@ struct Plan {
 }
 
 impl Plan {
-    fn find(&self, push: &Push) -> Option<(usize, Vec<(String, String)>)> {
+    /// A route for just such pushes: they come before rules.
+    fn find_specific(&self, push: &Push) -> Option<(usize, Vec<(String, String)>)> {
         let specific = match push.typed() {
             Typed::Text(text) => self.find_text(&text.content),
             Typed::Click(Click { key, .. }) => {
@@ -240,14 +253,17 @@ impl Plan {
         };
         specific.or_else(|| {
             let typed = self.typed.iter().find(|(fits, _)| fits(push));
-            let unknown = || match push.typed() {
-                Typed::Other => self.unknown,
-                _ => None,
-            };
-            let index = typed.map(|(_, index)| *index);
-            let index = index.or_else(unknown).or(self.fallback)?;
-            Some((index, Vec::new()))
+            typed.map(|(_, index)| (*index, Vec::new()))
         })
+    }
+
+    /// A route for what is left: rules come before them.
+    fn find_rest(&self, push: &Push) -> Option<usize> {
+        let unknown = match push.typed() {
+            Typed::Other => self.unknown,
+            _ => None,
+        };
+        unknown.or(self.fallback)
     }
 
     fn find_text(&self, content: &str) -> Option<(usize, Vec<(String, String)>)> {
@@ -262,6 +278,26 @@ impl Plan {
             });
             Some((*index, named.collect()))
         })
+    }
+}
+
+/// Who takes which pushes, for looking at pushes of the past.
+pub(crate) struct Takers {
+    plan: Plan,
+    names: Vec<String>,
+}
+
+impl Takers {
+    /// The route that comes before every rule.
+    pub(crate) fn specific(&self, push: &Push) -> Option<&str> {
+        let (index, _) = self.plan.find_specific(push)?;
+        self.names.get(index).map(String::as_str)
+    }
+
+    /// The route that takes what no rule takes.
+    pub(crate) fn rest(&self, push: &Push) -> Option<&str> {
+        let index = self.plan.find_rest(push)?;
+        self.names.get(index).map(String::as_str)
     }
 }
 
@@ -308,11 +344,20 @@ pub(crate) struct Matched<'a> {
 }
 
 impl Routes {
-    /// The route that wins.
-    pub(crate) fn find(&self, push: &Push) -> Option<Matched<'_>> {
-        let (index, captures) = self.0.plan.find(push)?;
+    /// The route for just such pushes that wins: it comes before every rule.
+    pub(crate) fn find_specific(&self, push: &Push) -> Option<Matched<'_>> {
+        let (index, captures) = self.0.plan.find_specific(push)?;
         let route = self.0.routes.get(index)?;
         Some(Matched { route, captures })
+    }
+
+    /// The route for what neither another route nor a rule takes.
+    pub(crate) fn find_rest(&self, push: &Push) -> Option<Matched<'_>> {
+        let route = self.0.routes.get(self.0.plan.find_rest(push)?)?;
+        Some(Matched {
+            route,
+            captures: Vec::new(),
+        })
     }
 
     /// What the route of this name asks for.
@@ -322,9 +367,11 @@ impl Routes {
     }
 
     /// The name of the route that wins, as attempts record it: `text "帮助"`, `click ORDER`,
-    /// `on subscribe`; `None` when nobody takes the push.
+    /// `on subscribe`; `None` when nobody takes the push. Without rules: a rule comes before `unknown` and
+    /// `fallback`.
     pub fn explain(&self, push: &Push) -> Option<String> {
-        self.find(push)
+        self.find_specific(push)
+            .or_else(|| self.find_rest(push))
             .map(|matched| matched.route.name.to_string())
     }
 

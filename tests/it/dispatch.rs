@@ -8,6 +8,7 @@ mod fairness;
 pub(crate) mod kit;
 mod lanes;
 mod policies;
+mod renders;
 mod replies;
 mod restarts;
 mod retries;

@@ -6,6 +6,7 @@
 
 mod api;
 mod backlog;
+mod bundle;
 mod certificates;
 mod commands;
 mod conformance;

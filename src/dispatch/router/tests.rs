@@ -58,7 +58,7 @@ fn the_most_specific_route_wins_wherever_it_stands() {
     ] {
         assert_eq!(routes.explain(&push).as_deref(), Some(expected), "{name}");
     }
-    let matched = routes.find(&text("查 22")).unwrap();
+    let matched = routes.find_specific(&text("查 22")).unwrap();
     assert_eq!(matched.captures, [("no".to_owned(), "22".to_owned())]);
 }
 

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::{
-    Attempts, Courier, Engine, EngineError, EngineParts, Replays, Router, Settings, Stopped,
+    Attempts, Bundles, Courier, Engine, EngineError, EngineParts, Replays, Router, Settings,
+    Stopped,
 };
 use wxhook::id::{AppId, OpenId, PushId};
 use wxhook::metric::{Counter, Counters};
@@ -101,6 +102,8 @@ pub(crate) struct House {
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) platform: Arc<Platform>,
     pub(crate) counters: Arc<Counters>,
+    /// Rules and templates; none unless a test swaps some in.
+    pub(crate) bundles: Bundles,
     clock: Arc<dyn Clock>,
     next: Mutex<u64>,
 }
@@ -155,6 +158,7 @@ impl House {
             inbox,
             platform,
             counters: Arc::default(),
+            bundles: Bundles::default(),
             clock,
             next: Mutex::new(0),
         }
@@ -171,6 +175,7 @@ impl House {
             inbox: Arc::clone(&self.inbox),
             courier,
             routes: router.with_state(state).unwrap(),
+            bundles: self.bundles.clone(),
             clock: Arc::clone(&self.clock),
             counters: Arc::clone(&self.counters),
             settings,
