@@ -17,11 +17,12 @@ mod admin;
 mod api;
 mod bundle;
 mod component;
-mod config_check;
+mod configuration;
 mod dead;
 mod decode;
 mod dev;
 mod door;
+mod explain;
 mod healthcheck;
 mod inbox;
 mod media;
@@ -68,6 +69,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Turn a push into JSON: an inner document on standard input, or a sealed body with --query
     Decode(decode::DecodeArgs),
+    /// Say which handler a push goes to and why: an inner document on standard input, or --text
+    Explain(explain::ExplainArgs),
     /// Look at the pushes that were received
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
@@ -109,9 +112,9 @@ enum Command {
     /// Look after the store of pushes
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Check the configuration
+    /// Check the configuration, or show what is in force
     #[command(subcommand)]
-    Config(config_check::ConfigCommand),
+    Config(configuration::ConfigCommand),
     /// Ask the running server whether it can take pushes; for container health checks
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -141,6 +144,7 @@ where
             simulate_context(config).map(|context| simulate::run(args, context))
         }
         Command::Decode(args) => decode::run(&args, config),
+        Command::Explain(args) => explain::run(&args, config, routes),
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
@@ -155,7 +159,7 @@ where
         Command::Api(args) => api::run(&args, config),
         Command::Quota(command) => quota::run(&command, config),
         Command::Store(command) => store::run(&command, config),
-        Command::Config(command) => config_check::run(&command, config, routes),
+        Command::Config(command) => configuration::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };
     match outcome {

@@ -1,105 +1,123 @@
-//! Templates and rules are read at start, and again whenever their files change.
-//!
-//! The files are looked at every few seconds: that works for every file system and every way of replacing
-//! files, mounted ConfigMaps included, where notices of changes do not. A change counts when it has come to
-//! rest, so that a copy that is half done is not taken for a state of its own.
+//! Tokens and EncodingAESKeys change without a restart: the configuration is read again on SIGHUP, and when
+//! one of its files changed. A broken one changes nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
-use super::StartError;
-use crate::dispatch::{Bundle, BundleSettings, Bundles};
-use crate::metric::{Counter, Counters, Gauge, Gauges};
-use crate::template::{Faults, Look};
+use crate::clock::Clock;
+use crate::config::{Faults, Rotation, Watch};
+use crate::http::admin::Admin;
+use crate::http::standing::Standing;
+use crate::http::webhook::{Role, Webhook};
+use crate::metric::{Counter, Counters};
 
-/// The bundle of the start, and what its files looked like.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) bundles: Bundles,
-    seen: Look,
+/// How often the files are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A changed file must stay as it is for so long: whoever writes it may not be done.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// What is told of changes.
+pub(super) struct Told {
+    pub(super) webhook: Arc<Webhook>,
+    pub(super) admin: Arc<Admin>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
-/// Reads the first bundle. There is none before it to be kept, so it must be whole.
-pub(super) fn open(settings: &BundleSettings) -> Result<Opened, StartError> {
-    // Before it is read: what changes meanwhile is seen as a change.
-    let seen = settings.look();
-    let bundle = settings.read().map_err(StartError::Bundle)?;
-    tracing::info!(
-        templates = bundle.templates().names().count(),
-        rules = bundle.rules().iter().len(),
-        directory = %settings.directory.display(),
-        "Templates and rules are read."
-    );
-    Ok(Opened {
-        bundles: Bundles::new(bundle, &settings.accounts),
-        seen,
-    })
-}
-
-/// Looks until `stop` becomes true or its sender is gone.
-pub(super) async fn watch_over(
-    opened: Opened,
-    settings: BundleSettings,
-    counted: (Arc<Counters>, Arc<Gauges>),
+/// Follows the configuration until `stop` becomes true or its sender is gone.
+pub(super) async fn follow(
+    watch: Watch,
+    mut hang_up: Signal,
+    told: Told,
     mut stop: watch::Receiver<bool>,
 ) {
-    let Opened { bundles, mut seen } = opened;
-    let settings = Arc::new(settings);
-    let mut look = tokio::time::interval(settings.look_every);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // What differed at the last look; it is read when it is still so.
-    let mut changing = None;
+    let mut watch = watch;
     loop {
-        tokio::select! {
-            _ = look.tick() => {}
+        let asked = tokio::select! {
+            _ = hang_up.recv() => true,
+            () = tokio::time::sleep(LOOK_INTERVAL) => false,
+            // Without anybody to say stop, there is nobody to work for.
             _ = stop.wait_for(|stop| *stop) => return,
-        }
-        let looking = Arc::clone(&settings);
-        let Ok(now) = tokio::task::spawn_blocking(move || looking.look()).await else {
-            continue;
         };
-        if now == seen {
-            changing = None;
-            continue;
+        if !asked {
+            let Some(first) = watch.changed() else {
+                continue;
+            };
+            tokio::time::sleep(SETTLE).await;
+            if watch.changed() != Some(first) {
+                continue;
+            }
         }
-        if changing.as_ref() != Some(&now) {
-            changing = Some(now);
-            continue;
-        }
-        changing = None;
-        let reading = Arc::clone(&settings);
-        if let Ok(read) = tokio::task::spawn_blocking(move || reading.read()).await {
-            // If they changed while they were read, the next look differs from this one.
-            seen = now;
-            take(&bundles, read, &counted);
+        // A few small files, read in well under a millisecond.
+        let outcome = watch.read_again();
+        told.standing(&outcome);
+        match outcome {
+            Ok(rotation) => told.apply(rotation, asked),
+            Err(faults) => told.refuse(&faults),
         }
     }
 }
 
-/// Uses what was read, or keeps what there is.
-fn take(bundles: &Bundles, read: Result<Bundle, Faults>, counted: &(Arc<Counters>, Arc<Gauges>)) {
-    let (counters, gauges) = counted;
-    match read {
-        Ok(bundle) => {
-            tracing::info!(
-                templates = bundle.templates().names().count(),
-                rules = bundle.rules().iter().len(),
-                "Templates and rules have changed; the new ones are used from now on."
-            );
-            bundles.swap(bundle);
-            counters.add(Counter::BundlesSwapped);
-            gauges.set(Gauge::BundleBroken, 0);
+impl Told {
+    fn standing(&self, outcome: &Result<Rotation, Faults>) {
+        let (faults, waiting) = match outcome {
+            Ok(rotation) => (Vec::new(), rotation.waiting.iter().cloned().collect()),
+            Err(faults) => (
+                faults.0.iter().map(ToString::to_string).collect(),
+                Vec::new(),
+            ),
+        };
+        self.admin.configured(Standing {
+            read_at: Some(self.clock.now()),
+            faults,
+            waiting,
+        });
+    }
+
+    fn apply(&self, rotation: Rotation, asked: bool) {
+        self.counters.add(Counter::ConfigurationReads);
+        for (role, changed) in [
+            (Role::Account, rotation.accounts),
+            (Role::Component, rotation.components),
+        ] {
+            for (name, credentials) in changed {
+                self.webhook.rotate(role, &name, credentials);
+            }
         }
-        Err(faults) => {
-            tracing::error!(
-                faults = faults.0.len(),
-                error = %faults.0.first().map(ToString::to_string).unwrap_or_default(),
-                "Templates or rules have changed and cannot be used, so the old ones stay. See all faults \
-                 with: wxhook render --check"
+        if !rotation.keys.is_empty() {
+            tracing::info!(
+                settings = rotation.keys.join(" "),
+                "Secrets of pushes were changed; they hold from the next push on."
             );
-            bundles.refuse(faults);
-            gauges.set(Gauge::BundleBroken, 1);
+        } else if asked && rotation.waiting.is_empty() {
+            tracing::info!("The configuration was read again, and is the one in force.");
+        }
+        for key in &rotation.dropped {
+            tracing::warn!(
+                setting = %key,
+                "The value before is not kept as the previous one: pushes that WeChat still makes with it are refused."
+            );
+        }
+        if !rotation.waiting.is_empty() {
+            let waiting: Vec<String> = rotation.waiting.into_iter().collect();
+            tracing::warn!(
+                settings = waiting.join(" "),
+                "These settings were changed and need a restart; until then the ones before hold."
+            );
+        }
+    }
+
+    fn refuse(&self, faults: &Faults) {
+        self.counters.add(Counter::ConfigurationReadsFailed);
+        for fault in &faults.0 {
+            tracing::error!(
+                fault = %fault,
+                "The changed configuration is wrong; the one in force stays."
+            );
         }
     }
 }

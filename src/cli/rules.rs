@@ -13,7 +13,7 @@ use super::inbox::{PAGE, ago, open_view};
 use super::output::{Failure, line, local_time};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
-use crate::dispatch::{Bundle, Router, Takers};
+use crate::dispatch::{Bundle, Facts, Router, Takers};
 use crate::protocol::push::{Kind, Push, Typed};
 use crate::store::{Filter, StoredPush};
 
@@ -160,11 +160,14 @@ impl Tried {
             return;
         };
         self.pushes += 1;
-        if let Some(name) = takers.specific(&push) {
-            *self.code.entry(name.to_owned()).or_default() += 1;
+        let account = bundle::account(config, &stored.account);
+        // Guards that go by the clock see the hour of the push.
+        let facts = Facts::new(stored.account.clone(), stored.received_at);
+        let taker = takers.find(&push, &facts.named(account.name.clone()));
+        if let Some((name, true)) = taker {
+            *self.code.entry(name).or_default() += 1;
             return;
         }
-        let account = bundle::account(config, &stored.account);
         let found = bundle.rules().find(&push, &account, stored.received_at);
         if let Some(found) = found {
             let mut rules = self.rules.iter_mut();
@@ -173,8 +176,8 @@ impl Tried {
             }
             return;
         }
-        match takers.rest(&push) {
-            Some(name) => *self.rest.entry(name.to_owned()).or_default() += 1,
+        match taker {
+            Some((name, _)) => *self.rest.entry(name).or_default() += 1,
             None => self.nothing += 1,
         }
         if let Typed::Text(text) = push.typed() {

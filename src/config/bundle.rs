@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::account::AccountSettings;
 use super::raw::Reader;
-use super::rooms::between;
 use super::value::Problem;
 use crate::dispatch::{AccountFacts, BundleSettings};
 
@@ -14,7 +13,7 @@ pub(super) fn settings(
     accounts: &[(String, AccountSettings)],
 ) -> Option<BundleSettings> {
     let directory = reader.text("render.dir", path);
-    let look_every = reader.text("render.look_every", between("100ms", "1h"));
+    let look_every = reader.duration("render.look_every", "100ms", "1h");
     let rules = reader.text("rules.file", path);
     let accounts = accounts.iter().map(|(name, account)| AccountFacts {
         name: name.clone(),

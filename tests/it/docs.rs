@@ -8,6 +8,8 @@ use crate::support::run;
 
 mod bundle;
 mod codes;
+mod configuration;
+mod container;
 mod endpoints;
 mod quotas;
 mod simulator;
