@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::support::run;
 
+mod bundle;
 mod codes;
 mod configuration;
 mod container;

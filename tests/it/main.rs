@@ -7,6 +7,7 @@
 mod allow_list;
 mod api;
 mod backlog;
+mod bundle;
 mod certificates;
 mod commands;
 mod compiler;
