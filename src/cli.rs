@@ -15,12 +15,14 @@ use crate::simulator::pusher::Identity;
 mod access_token;
 mod admin;
 mod api;
+mod bundle;
 mod component;
-mod config_check;
+mod configuration;
 mod dead;
 mod decode;
 mod dev;
 mod door;
+mod explain;
 mod healthcheck;
 mod inbox;
 mod media;
@@ -30,7 +32,9 @@ mod output;
 mod qr;
 mod quota;
 mod record;
+mod render;
 mod replay;
+mod rules;
 mod send;
 mod serve;
 pub mod simulate;
@@ -65,6 +69,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Turn a push into JSON: an inner document on standard input, or a sealed body with --query
     Decode(decode::DecodeArgs),
+    /// Say which handler a push goes to and why: an inner document on standard input, or --text
+    Explain(explain::ExplainArgs),
     /// Look at the pushes that were received
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
@@ -93,6 +99,11 @@ enum Command {
     /// Keep the account's tags (标签)
     #[command(subcommand)]
     Tag(tag::TagCommand),
+    /// Show what a reply template (回复模板) comes to, or check all templates and rules
+    Render(render::RenderArgs),
+    /// Look at the rules that answer without code (自动回复规则)
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Make one call of WeChat's API and print its answer
     Api(api::ApiArgs),
     /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
@@ -101,9 +112,9 @@ enum Command {
     /// Look after the store of pushes
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Check the configuration
+    /// Check the configuration, or show what is in force
     #[command(subcommand)]
-    Config(config_check::ConfigCommand),
+    Config(configuration::ConfigCommand),
     /// Ask the running server whether it can take pushes; for container health checks
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -133,6 +144,7 @@ where
             simulate_context(config).map(|context| simulate::run(args, context))
         }
         Command::Decode(args) => decode::run(&args, config),
+        Command::Explain(args) => explain::run(&args, config, routes),
         Command::Inbox(command) => inbox::run(&command, config),
         Command::Dead(command) => dead::run(&command, config),
         Command::Component(command) => component::run(&command, config),
@@ -142,10 +154,12 @@ where
         Command::Qr(args) => qr::run(&args, config),
         Command::User(command) => user::run(&command, config),
         Command::Tag(command) => tag::run(&command, config),
+        Command::Render(args) => render::run(&args, config),
+        Command::Rules(command) => rules::run(&command, config, routes),
         Command::Api(args) => api::run(&args, config),
         Command::Quota(command) => quota::run(&command, config),
         Command::Store(command) => store::run(&command, config),
-        Command::Config(command) => config_check::run(&command, config, routes),
+        Command::Config(command) => configuration::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };
     match outcome {

@@ -1,6 +1,6 @@
 //! The listeners: the webhook that WeChat calls, and the admin listener for operators.
 //!
-//! The public listener knows the accounts' paths and nothing else. [`webhook`] is the only place in
+//! The public listener knows the accounts' paths, and `/healthz` if that is switched on. [`webhook`] is the only place in
 //! the house that says `success`.
 
 use std::net::SocketAddr;
@@ -19,12 +19,14 @@ mod guard;
 mod jssdk;
 pub mod network;
 pub(crate) mod operate;
+mod passive;
 mod quota;
 mod rejection;
 mod release_check;
 mod replay;
 pub mod server;
 pub mod source;
+pub mod standing;
 mod token;
 pub mod webhook;
 
@@ -48,6 +50,8 @@ pub struct Settings {
     /// Open connections of the public listener; more wait in the kernel's queue. Above three quarters every
     /// answer closes its connection.
     pub max_connections: usize,
+    /// Whether the public listener answers `/healthz`, too.
+    pub public_healthz: bool,
     /// From where pushes may come, beside a right signature.
     pub allow_list: AllowList,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -78,6 +82,7 @@ impl Default for Settings {
             request_budget: DEFAULT_REQUEST_BUDGET,
             freshness_window: DEFAULT_FRESHNESS_WINDOW,
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            public_healthz: false,
             allow_list: AllowList::default(),
             trusted_proxies: Vec::new(),
         }

@@ -42,6 +42,8 @@ counters! {
     RequestsInvalid => "wxhook_requests_invalid_total",
     /// Pushes answered 503: no room within the budget, or the store failed.
     RequestsOverloaded => "wxhook_requests_overloaded_total",
+    /// Requests left without an answer, so that WeChat repeats the push (`reply.use_retries`).
+    RequestsUnanswered => "wxhook_requests_unanswered_total",
     /// Attempts that ended well.
     AttemptsDone => "wxhook_attempts_done_total",
     /// Attempts that ended with an error, a time-out or a panic.
@@ -52,12 +54,20 @@ counters! {
     PartsSent => "wxhook_parts_sent_total",
     /// Reply parts that surely were not delivered.
     PartsRefused => "wxhook_parts_refused_total",
+    /// Reply parts that were the answer to their push, of those that were sent.
+    PartsAnswered => "wxhook_parts_answered_total",
     /// Reply parts that were refused here, of those above: their user's sending window is closed.
     PartsWithheld => "wxhook_parts_withheld_total",
+    /// Reply parts that were refused with 48001, of those above: their account may not send customer messages.
+    PartsUnauthorized => "wxhook_parts_unauthorized_total",
     /// Texts that were cut, because their sending window allowed no more messages.
     TextsCut => "wxhook_texts_cut_total",
     /// Reply parts whose fate is not known.
     PartsUnknown => "wxhook_parts_unknown_total",
+    /// Times that changed templates and rules were taken up.
+    BundlesSwapped => "wxhook_bundles_swapped_total",
+    /// Conversations that no type could read any more, so that they began anew.
+    ConversationsReset => "wxhook_conversations_reset_total",
     /// Threads started to replace blocked handler threads.
     HandlerThreadsReplaced => "wxhook_handler_threads_replaced_total",
     /// Access tokens asked of the platform.
@@ -74,6 +84,10 @@ counters! {
     AllowListFailures => "wxhook_allow_list_failures_total",
     /// Steps that the store of counts did not do.
     QuotaStoreFailures => "wxhook_quota_store_failures_total",
+    /// Times that the configuration was read again.
+    ConfigurationReads => "wxhook_configuration_reads_total",
+    /// Times that it was read again, was wrong, and the one in force stayed.
+    ConfigurationReadsFailed => "wxhook_configuration_reads_failed_total",
 }
 
 macro_rules! checks {
@@ -211,6 +225,8 @@ gauges! {
     PushesMalformedKept => "wxhook_pushes_malformed_kept",
     /// Reply parts that are kept and whose fate is not known.
     PartsUnknownKept => "wxhook_parts_unknown_kept",
+    /// 1 while templates or rules on the disk are broken, so that older ones are used; else 0.
+    BundleBroken => "wxhook_bundle_broken",
 }
 
 /// One process's gauges.

@@ -54,7 +54,8 @@ pub(super) fn run(args: &DecodeArgs, config: Option<&Path>) -> Result<ExitCode, 
     })
 }
 
-fn read_body() -> Result<Bytes, Failure> {
+/// An inner document from standard input, bounded as requests are.
+pub(super) fn read_body() -> Result<Bytes, Failure> {
     let mut body = Vec::new();
     let limit = MAX_BODY_BYTES as u64 + 1;
     std::io::stdin()

@@ -34,9 +34,9 @@ pub(super) fn read_all(reader: &mut Reader) -> Option<Vec<(String, ComponentSett
         if name == "default" && !set(reader, &name) {
             // Its keys are known even when none of them is set.
             for key in KEYS {
-                reader.text(&format!("components.{name}.{key}"), |_| Ok(()));
+                reader.skip(&format!("components.{name}.{key}"));
             }
-            reader.flag(&format!("components.{name}.release_check"));
+            reader.skip(&format!("components.{name}.release_check"));
             continue;
         }
         components.push(read(reader, &name).map(|component| (name, component)));
@@ -52,7 +52,7 @@ fn read(reader: &mut Reader, name: &str) -> Option<ComponentSettings> {
     let previous_token = reader.secret(&key("previous_token"), push_token);
     let current = reader.secret(&key("encoding_aes_key"), aes_key);
     let previous = reader.secret(&key("previous_encoding_aes_key"), aes_key);
-    let release_check = release_check(reader, &key("release_check"));
+    let release_check = reader.flag(&key("release_check"));
     for (field, missing) in [
         ("token", matches!(token, Some(None))),
         ("encoding_aes_key", matches!(current, Some(None))),
@@ -76,12 +76,4 @@ fn read(reader: &mut Reader, name: &str) -> Option<ComponentSettings> {
         credentials,
         release_check: release_check?,
     })
-}
-
-/// On, unless it is said to be off: only the example's own component has a line for it.
-fn release_check(reader: &mut Reader, key: &str) -> Option<bool> {
-    if reader.is_written(key) {
-        return reader.flag(key);
-    }
-    Some(true)
 }

@@ -1,108 +1,105 @@
 //! Which handler a push goes to.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use regex::Regex;
-
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::extract::{Context, Rejection};
 use crate::dispatch::handler::{Called, Handler};
-use crate::protocol::push::{Click, Push, PushType, Typed};
+use crate::protocol::push::{Push, PushType};
 
 mod check;
+mod explain;
+mod facts;
+mod group;
+mod guard;
+mod hours;
+mod layer;
+mod plan;
 mod policy;
+mod routes;
+mod rule;
+mod step;
+mod takers;
 #[cfg(test)]
 mod tests;
+mod wrap;
 
 pub use check::{RouteError, RouteErrors};
-pub(crate) use policy::Policy;
+pub use explain::{Candidate, Explanation, Outcome, Place};
+pub use facts::Facts;
+pub use guard::{Guard, account, guard};
+pub use hours::{Hours, HoursError, between};
+pub use layer::{AtOnce, Layer, OnlyInWindow, PassiveWithin, TimeLimit};
+pub use routes::Routes;
+pub(crate) use routes::{Matched, Route, RouteId};
+use rule::Rule;
+pub use rule::{Pattern, Specificity, TextRule, pattern};
+pub use step::Step;
+pub(crate) use takers::Takers;
 
-/// A regular expression that a text message must match. Named groups become
-/// [`Captures`](crate::dispatch::Captures).
-///
-/// The syntax is that of the `regex` crate; matching takes linear time, whatever users write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(String);
-
-/// A pattern for [`Router::text`]. Whether it is valid is checked at start, with the routes.
-pub fn pattern(regex: impl Into<String>) -> Pattern {
-    Pattern(regex.into())
-}
-
-/// What a text must be: exactly this, or matching a [`Pattern`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TextRule {
-    /// Exactly this text, blanks included.
-    Exact(String),
-    /// Any text that matches.
-    Pattern(Pattern),
-}
-
-impl From<&str> for TextRule {
-    fn from(text: &str) -> Self {
-        Self::Exact(text.to_owned())
-    }
-}
-
-impl From<String> for TextRule {
-    fn from(text: String) -> Self {
-        Self::Exact(text)
-    }
-}
-
-impl From<Pattern> for TextRule {
-    fn from(pattern: Pattern) -> Self {
-        Self::Pattern(pattern)
-    }
-}
+use self::policy::Policy;
 
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///
-/// The most specific route wins, wherever it stands: an exact text, a menu key, a pattern (in the
-/// order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
-/// what is left. A push that no route takes is done without an answer.
+/// The most specific route whose guards agree wins, wherever it stands: a step of a conversation, an exact
+/// text, a menu key, a pattern (in the order of registration), a typed push, `unknown` for what has no
+/// type of its own, `fallback` for what is left. A push that no route takes is done without an answer.
+///
+/// What is written after a route concerns what stands before it: [`layer`](Router::layer) and
+/// [`wrap`](Router::wrap) all routes so far, [`guard`](Router::guard), [`resumable`](Router::resumable)
+/// and [`at_least_once`](Router::at_least_once) the route or group just before. Groups are routers of
+/// their own, put in by [`nest`](Router::nest) or [`merge`](Router::merge).
 pub struct Router<S> {
     entries: Vec<Entry<S>>,
+    /// Where what was added last begins: a route or a group.
+    latest: usize,
     faults: Vec<RouteError>,
 }
 
-/// Whether a push is of a type.
-type Fits = fn(&Push) -> bool;
-type BoundStart = Box<dyn Fn(&Context) -> Result<Called, Rejection> + Send + Sync>;
+type Suits<S> = Box<dyn Fn(&Context, &S) -> bool + Send + Sync>;
 type Start<S> = Box<dyn Fn(&Context, &S) -> Result<Called, Rejection> + Send + Sync>;
 
 struct Entry<S> {
+    fixture: Fixture,
+    /// Whether a push is of a kind that its handler can take.
+    suits: Suits<S>,
+    start: Start<S>,
+}
+
+/// What a route is beside its handler.
+#[derive(Debug)]
+struct Fixture {
     rule: Rule,
     at: &'static Location<'static>,
-    start: Start<S>,
+    /// The groups it is in, from the outermost on.
+    groups: Vec<Arc<str>>,
+    guards: Vec<Guard>,
+    /// Where the functions around its handler were put there, from the innermost on.
+    around: Vec<&'static Location<'static>>,
     policy: Policy,
+    /// The types of conversations that it asks for.
+    conversations: Vec<ConversationType>,
 }
 
-#[derive(Debug)]
-enum Rule {
-    Exact(String),
-    Click(String),
-    Pattern(String),
-    Typed { name: &'static str, fits: Fits },
-    Unknown,
-    Fallback,
-}
-
-impl Rule {
+impl Fixture {
     /// The name under which people meet the route.
     fn name(&self) -> String {
-        match self {
-            Self::Exact(text) => format!("text {text:?}"),
-            Self::Click(key) if key.is_empty() => "click \"\"".to_owned(),
-            Self::Click(key) => format!("click {key}"),
-            Self::Pattern(regex) => format!("text /{regex}/"),
-            Self::Typed { name, .. } => format!("on {name}"),
-            Self::Unknown => "unknown".to_owned(),
-            Self::Fallback => "fallback".to_owned(),
-        }
+        let groups = self.groups.iter();
+        let groups: String = groups.map(|group| format!("{group}: ")).collect();
+        groups + &self.rule.name()
+    }
+
+    /// The first guard that does not let the push.
+    fn closed_by(&self, push: &Push, facts: &Facts) -> Option<&Guard> {
+        self.guards.iter().find(|guard| !guard.lets(push, facts))
+    }
+
+    /// Whether it takes whatever another of the same rule could take.
+    fn covers(&self, other: &Self) -> bool {
+        let among = |guard: &Guard| other.guards.iter().any(|theirs| theirs.is(guard));
+        self.guards.iter().all(among)
     }
 }
 
@@ -117,6 +114,7 @@ impl<S> Router<S> {
     pub fn new() -> Self {
         Self {
             entries: Vec::new(),
+            latest: 0,
             faults: Vec::new(),
         }
     }
@@ -184,27 +182,58 @@ impl<S> Router<S> {
         let plan = self.plan()?;
         let state = Arc::new(state);
         let bound = self.entries.into_iter().map(|entry| {
-            let state = Arc::clone(&state);
+            let (state, same) = (Arc::clone(&state), Arc::clone(&state));
             Route {
-                name: entry.rule.name().into(),
-                takes_any_kind: matches!(entry.rule, Rule::Unknown | Rule::Fallback),
+                name: entry.fixture.name().into(),
+                takes_any_kind: matches!(entry.fixture.rule, Rule::Unknown | Rule::Fallback),
+                suits: Box::new(move |context| (entry.suits)(context, &same)),
                 start: Box::new(move |context| (entry.start)(context, &state)),
-                policy: entry.policy,
+                fixture: entry.fixture,
             }
         });
-        Ok(Routes(Arc::new(Table {
-            routes: bound.collect(),
-            plan,
-        })))
+        Ok(Routes::new(bound.collect(), plan))
+    }
+
+    /// Which route takes a push, and why no other does: a pure question, for which no state is needed.
+    ///
+    /// # Errors
+    /// As [`Router::check`].
+    pub fn explain(&self, push: &Push, facts: &Facts) -> Result<Explanation, RouteErrors> {
+        let plan = self.plan()?;
+        let fixture = |index: usize| self.entries.get(index).map(|entry| &entry.fixture);
+        Ok(explain::explain(&plan, fixture, push, facts))
+    }
+
+    /// Who takes which pushes, without a state.
+    ///
+    /// # Errors
+    /// As [`Router::check`].
+    pub(crate) fn takers(self) -> Result<Takers, RouteErrors> {
+        let plan = self.plan()?;
+        let fixtures = self.entries.into_iter().map(|entry| entry.fixture);
+        Ok(Takers::new(plan, fixtures.collect()))
     }
 
     #[track_caller]
     fn route<I>(mut self, rule: Rule, handler: impl Handler<S, I>) -> Self {
+        let mut conversations = handler.conversations();
+        if let Rule::Step(step) = &rule {
+            conversations.push(step.of());
+        }
+        self.latest = self.entries.len();
+        let same = handler.clone();
         self.entries.push(Entry {
-            rule,
-            at: Location::caller(),
+            fixture: Fixture {
+                rule,
+                at: Location::caller(),
+                groups: Vec::new(),
+                guards: Vec::new(),
+                around: Vec::new(),
+                policy: Policy::default(),
+                conversations,
+            },
+            suits: Box::new(move |context, state| same.suits(context, state)),
             start: Box::new(move |context, state| handler.start(context, state)),
-            policy: Policy::default(),
         });
         self
     }
@@ -212,130 +241,7 @@ impl<S> Router<S> {
 
 impl<S> fmt::Debug for Router<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.entries.iter().map(|entry| entry.rule.name());
+        let names = self.entries.iter().map(|entry| entry.fixture.name());
         f.debug_list().entries(names).finish()
-    }
-}
-
-/// Where each rule leads: indices into the routes.
-#[derive(Debug, Default)]
-struct Plan {
-    exact: HashMap<String, usize>,
-    clicks: HashMap<String, usize>,
-    patterns: Vec<(Regex, usize)>,
-    typed: Vec<(Fits, usize)>,
-    unknown: Option<usize>,
-    fallback: Option<usize>,
-}
-
-impl Plan {
-    fn find(&self, push: &Push) -> Option<(usize, Vec<(String, String)>)> {
-        let specific = match push.typed() {
-            Typed::Text(text) => self.find_text(&text.content),
-            Typed::Click(Click { key, .. }) => {
-                let index = self.clicks.get(key).copied();
-                index.map(|index| (index, Vec::new()))
-            }
-            _ => None,
-        };
-        specific.or_else(|| {
-            let typed = self.typed.iter().find(|(fits, _)| fits(push));
-            let unknown = || match push.typed() {
-                Typed::Other => self.unknown,
-                _ => None,
-            };
-            let index = typed.map(|(_, index)| *index);
-            let index = index.or_else(unknown).or(self.fallback)?;
-            Some((index, Vec::new()))
-        })
-    }
-
-    fn find_text(&self, content: &str) -> Option<(usize, Vec<(String, String)>)> {
-        if let Some(index) = self.exact.get(content) {
-            return Some((*index, Vec::new()));
-        }
-        self.patterns.iter().find_map(|(regex, index)| {
-            let captures = regex.captures(content)?;
-            let named = regex.capture_names().flatten().filter_map(|name| {
-                let text = captures.name(name)?.as_str();
-                Some((name.to_owned(), text.to_owned()))
-            });
-            Some((*index, named.collect()))
-        })
-    }
-}
-
-/// Checked routes with their state: what the engine runs. Cheap to clone.
-#[derive(Clone)]
-pub struct Routes(Arc<Table>);
-
-struct Table {
-    routes: Vec<Route>,
-    plan: Plan,
-}
-
-/// One route, whatever its state.
-pub(crate) struct Route {
-    name: Arc<str>,
-    takes_any_kind: bool,
-    start: BoundStart,
-    policy: Policy,
-}
-
-impl Route {
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    pub(crate) fn name(&self) -> Arc<str> {
-        Arc::clone(&self.name)
-    }
-
-    /// Whether pushes of every kind come here, so that a handler may turn out not to be meant.
-    pub(crate) fn takes_any_kind(&self) -> bool {
-        self.takes_any_kind
-    }
-
-    pub(crate) fn call(&self, context: &Context) -> Result<Called, Rejection> {
-        (self.start)(context)
-    }
-}
-
-/// A route and what its pattern found.
-pub(crate) struct Matched<'a> {
-    pub(crate) route: &'a Route,
-    pub(crate) captures: Vec<(String, String)>,
-}
-
-impl Routes {
-    /// The route that wins.
-    pub(crate) fn find(&self, push: &Push) -> Option<Matched<'_>> {
-        let (index, captures) = self.0.plan.find(push)?;
-        let route = self.0.routes.get(index)?;
-        Some(Matched { route, captures })
-    }
-
-    /// What the route of this name asks for.
-    pub(crate) fn policy(&self, name: &str) -> Option<&Policy> {
-        let route = self.0.routes.iter().find(|route| &*route.name == name);
-        route.map(Route::policy)
-    }
-
-    /// The name of the route that wins, as attempts record it: `text "帮助"`, `click ORDER`,
-    /// `on subscribe`; `None` when nobody takes the push.
-    pub fn explain(&self, push: &Push) -> Option<String> {
-        self.find(push)
-            .map(|matched| matched.route.name.to_string())
-    }
-
-    /// The names of all routes, in the order of registration.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.routes.iter().map(|route| &*route.name)
-    }
-}
-
-impl fmt::Debug for Routes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.names()).finish()
     }
 }

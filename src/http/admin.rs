@@ -1,8 +1,8 @@
 //! The admin listener: is the process alive, can it take pushes, what has it counted; tokens and
 //! signatures for those who may have them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
@@ -15,11 +15,12 @@ use super::client::{Caller, Client, Keyring};
 use super::file::UPLOADS_AT_ONCE;
 use super::network::Network;
 use super::source::Sources;
+use super::standing::Standing;
 use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
-use crate::dispatch::{Replays, SharedWindows};
+use crate::dispatch::{Bundles, NO_CUSTOMER_MESSAGES, Replays, SharedWindows};
 use crate::metric::{Check, Counter, Counters, Gauge, Gauges, REFUSED};
 use crate::secret::AdminKey;
 use crate::store::{Health, Inbox};
@@ -57,6 +58,8 @@ pub struct Pushes {
     pub windows: SharedWindows,
     /// What stands aside.
     pub gauges: Arc<Gauges>,
+    /// Templates and rules, and whether those on the disk are used.
+    pub bundles: Bundles,
     /// From where they may come.
     pub sources: Arc<Sources>,
 }
@@ -68,6 +71,7 @@ pub struct Admin {
     keys: Keyring,
     stopping: AtomicBool,
     uploads: Semaphore,
+    configuration: Mutex<Standing>,
 }
 
 impl Admin {
@@ -78,12 +82,18 @@ impl Admin {
             parts,
             stopping: AtomicBool::new(false),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            configuration: Mutex::default(),
         }
     }
 
     /// From now on `/readyz` says that pushes should go elsewhere.
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The configuration was read again: `/readyz` tells what became of it.
+    pub fn configured(&self, standing: Standing) {
+        *self.configuration.lock().unwrap_or_else(|e| e.into_inner()) = standing;
     }
 
     /// Stores who used tokens, as the last thing before the process ends.
@@ -180,6 +190,8 @@ impl Admin {
         let durability = pushes.map(|pushes| pushes.inbox.durability());
         let central = &self.parts.central;
         let tokens: Vec<Value> = central.at_hand().iter().map(at_a_glance).collect();
+        let configuration = self.configuration.lock().unwrap_or_else(|e| e.into_inner());
+        let configuration = configuration.json();
         let mut body = json!({
             "ready": obstacle.is_none(),
             "obstacle": obstacle,
@@ -187,9 +199,15 @@ impl Admin {
             "tokens": tokens,
             "clock_skew_seconds": central.clock_skew(),
             "quotas_used_up": self.used_up(),
+            "configuration": configuration,
         });
+        if self.parts.counters.value(Counter::PartsUnauthorized) > 0 {
+            body["advice"] = NO_CUSTOMER_MESSAGES.into();
+        }
         if let Some(pushes) = pushes {
             body["aside"] = gauged(&pushes.gauges).into();
+            body["bundle"] = bundle(&pushes.bundles);
+            body["bundle"]["swaps"] = self.parts.counters.value(Counter::BundlesSwapped).into();
             body["allow_list"] = allow_list(&pushes.sources);
             body["wrong_mode"] = self.wrong_mode().into();
         }
@@ -250,6 +268,22 @@ impl Admin {
         let claimed = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         self.keys.caller(claimed.filter(|_| addressed)?)
     }
+}
+
+/// Faults of templates and rules that are told; `wxhook render --check` tells all.
+const FAULTS_TOLD: usize = 20;
+
+/// What is used, and what is wrong with what is not.
+fn bundle(bundles: &Bundles) -> Value {
+    let (current, broken) = (bundles.current(), bundles.broken());
+    let faults = broken.iter().flat_map(|faults| &faults.0);
+    let faults: Vec<String> = faults.take(FAULTS_TOLD).map(ToString::to_string).collect();
+    json!({
+        "templates": current.templates().names().count(),
+        "rules": current.rules().iter().len(),
+        "broken": broken.is_some(),
+        "faults": faults,
+    })
 }
 
 /// From where pushes may come, for people.

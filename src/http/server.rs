@@ -259,6 +259,8 @@ fn serve_webhook(
         workers => workers,
     };
     let connections = settings.max_connections.div_ceil(workers);
+    // Whoever hangs up while its request waits for a handler takes no answer any more.
+    let waits = webhook.waits();
     let open = Connections::new(settings.max_connections);
     start("wxhook-webhook", move || {
         let counted = Arc::clone(&open);
@@ -286,6 +288,7 @@ fn serve_webhook(
             .on_connect(move |_, data| drop(data.insert(counted.one_more())))
             .client_request_timeout(HEAD_LIMIT)
             .keep_alive(KEEP_ALIVE)
+            .h1_allow_half_closed(!waits)
             .shutdown_timeout(SHUTDOWN_SECONDS)
             .disable_signals()
             .listen(listener)

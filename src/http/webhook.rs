@@ -10,6 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
@@ -20,11 +21,13 @@ use super::door::{MALFORMED_BYTES, Throttle};
 use super::freshness::{Freshness, Judgement};
 use super::gate::Gate;
 use super::guard::{Guard, Opinion};
+use super::passive;
 use super::rejection::Rejection;
 use super::release_check;
 use super::replay::Replays;
 use super::source::Sources;
 use crate::clock::Clock;
+use crate::dispatch::passive::{PassiveDesk, PassiveTerms, Waiting};
 use crate::metric::{Counter, Counters};
 use crate::protocol::push::{Head, Kind};
 use crate::protocol::{Credentials, Mode, OpenError, Opened, Refusal, Sealed, Verified};
@@ -46,18 +49,22 @@ pub enum Role {
 pub struct Account {
     /// Its name in the configuration.
     pub name: String,
-    /// What its pushes are verified and opened with.
+    /// What its pushes are verified and opened with, until [`Webhook::rotate`].
     pub credentials: Credentials,
     /// The paths at which it is served.
     pub paths: Vec<String>,
     /// Whose pushes come there.
     pub role: Role,
+    /// How long their requests wait for their handlers.
+    pub passive: PassiveTerms,
     /// Whether WeChat's check before a third-party platform is published is answered.
     pub release_check: bool,
 }
 
 struct Served {
     account: Account,
+    /// What pushes are verified and opened with now. A request takes them once and uses no others.
+    credentials: ArcSwap<Credentials>,
     /// Its place among the accounts.
     number: usize,
     freshness: Freshness,
@@ -76,6 +83,8 @@ pub struct Webhook {
     guard: Guard,
     gate: Arc<Gate>,
     request_budget: Duration,
+    public_healthz: bool,
+    passive: Option<Arc<PassiveDesk>>,
 }
 
 impl std::fmt::Debug for Webhook {
@@ -87,19 +96,21 @@ impl std::fmt::Debug for Webhook {
 }
 
 impl Webhook {
-    /// Serves these accounts.
+    /// Serves these accounts. `passive`: where requests wait for their handlers, if any does.
     pub fn new(
         accounts: Vec<Account>,
         settings: &Settings,
         inbox: Arc<dyn Inbox>,
         clock: Arc<dyn Clock>,
         counters: Arc<Counters>,
+        passive: Option<Arc<PassiveDesk>>,
     ) -> Self {
         let mut served = HashMap::new();
         let gate = Gate::new(accounts.len(), settings.request_budget);
         for (number, account) in accounts.into_iter().enumerate() {
             let paths = account.paths.clone();
             let account = Arc::new(Served {
+                credentials: ArcSwap::from_pointee(account.credentials.clone()),
                 account,
                 number,
                 freshness: Freshness::new(settings.freshness_window),
@@ -122,12 +133,29 @@ impl Webhook {
             guard: Guard::default(),
             gate,
             request_budget: settings.request_budget,
+            public_healthz: settings.public_healthz,
+            passive,
         }
+    }
+
+    /// Whether requests may wait for their handlers.
+    pub(super) const fn waits(&self) -> bool {
+        self.passive.is_some()
     }
 
     /// Where requests come from, and who may send pushes.
     pub fn sources(&self) -> &Arc<Sources> {
         &self.sources
+    }
+
+    /// From the next request on, the pushes of this account or component are verified and opened with
+    /// these. Requests in hand end with those that they began with, their answers included.
+    pub fn rotate(&self, role: Role, name: &str, credentials: Credentials) {
+        let is_meant =
+            |served: &&Arc<Served>| served.account.role == role && served.account.name == name;
+        if let Some(served) = self.accounts.values().find(is_meant) {
+            served.credentials.store(Arc::new(credentials));
+        }
     }
 
     /// Answers one request.
@@ -143,6 +171,9 @@ impl Webhook {
             .filter(|path| !path.is_empty())
             .unwrap_or(path);
         let Some(served) = self.served_at(path) else {
+            if self.public_healthz && path == HEALTHZ && *request.method() == Method::GET {
+                return alive();
+            }
             return self.reject(request, None, &Rejection::UnknownPath);
         };
         let outcome = match *request.method() {
@@ -186,7 +217,8 @@ impl Webhook {
 
     /// The console's check of the URL: the signature first, then the echo.
     fn echo(&self, served: &Served, request: &HttpRequest) -> Result<HttpResponse, Rejection> {
-        let verified = self.verify(served, request)?;
+        let credentials = served.credentials.load();
+        let verified = self.verify(served, &credentials, request)?;
         let echo = verified.echo()?;
         // From now on this signature is not one for a push.
         self.admit_body(served, verified.signature_key(), &[])?;
@@ -204,16 +236,18 @@ impl Webhook {
         payload: Payload,
         desk: &Desk,
     ) -> Result<HttpResponse, Rejection> {
-        let deadline = Instant::now() + self.request_budget;
-        let verified = self.verify(served, request)?;
+        let came_at = Instant::now();
+        let deadline = came_at + self.request_budget;
+        let credentials = served.credentials.load_full();
+        let verified = self.verify(served, &credentials, request)?;
         let signature = verified.signature_key();
         let body = read_body(request, payload, deadline).await?;
         let opened = verified
-            .open(&served.account.credentials, body)
+            .open(&credentials, body)
             .inspect_err(|error| explain_downgrade(served, error))?;
         self.admit_body(served, signature, opened.body())?;
         let received_at = self.clock.now();
-        let app_id = served.account.credentials.app_id();
+        let app_id = credentials.app_id();
         let (head, ticket) = match served.account.role {
             Role::Account => (opened.read(), None),
             Role::Component => {
@@ -223,23 +257,46 @@ impl Webhook {
         if head.kind == Kind::Malformed && !self.admit_malformed(served, &opened, &head) {
             return Ok(success());
         }
+        let waiting = self.expect(served, &head, came_at);
         let push = NewPush {
             account: app_id.clone(),
             user: head.user,
             kind: head.kind,
             key: head.dedupe_key,
-            body: kept_body(&opened, served.account.credentials.mode()),
+            body: kept_body(&opened, credentials.mode()),
             received_at,
             verified: opened.how(),
             malformed: head.malformed,
             ticket,
         };
-        self.store(push, served.number, desk, deadline).await?;
+        let accepted = self.store(push, served.number, desk, deadline).await?;
+        if let Some(waiting) = waiting {
+            let request = passive::Request {
+                opened: &opened,
+                credentials: &credentials,
+                counters: &self.counters,
+                came_at,
+                now: received_at,
+            };
+            return Ok(request.answer(accepted, waiting, &*self.inbox).await);
+        }
         let answer = served
             .account
             .release_check
-            .then(|| release_check::answer(&opened, &served.account.credentials, self.clock.now()));
+            .then(|| release_check::answer(&opened, &credentials, self.clock.now()));
         Ok(answer.flatten().map_or_else(success, reply))
+    }
+
+    /// Waits for the push's handler, where that is wanted and somebody can be answered.
+    fn expect(&self, served: &Served, head: &Head, came_at: Instant) -> Option<Waiting> {
+        let desk = self.passive.as_ref()?;
+        let from_user = matches!(head.kind, Kind::Message | Kind::Event);
+        let is_answerable =
+            from_user && !head.user.as_str().is_empty() && served.account.role == Role::Account;
+        if !is_answerable {
+            return None;
+        }
+        desk.expect(head.dedupe_key, served.account.passive, came_at)
     }
 
     /// In plaintext mode the signature does not cover the body: a signature that was seen comes with the
@@ -257,10 +314,10 @@ impl Webhook {
     fn verify<'q>(
         &self,
         served: &Served,
+        credentials: &Credentials,
         request: &'q HttpRequest,
     ) -> Result<Verified<'q>, Rejection> {
-        let verified =
-            Sealed::parse(request.query_string())?.verify(&served.account.credentials)?;
+        let verified = Sealed::parse(request.query_string())?.verify(credentials)?;
         let signed = verified.timestamp_seconds();
         match served
             .freshness
@@ -324,7 +381,7 @@ impl Webhook {
         account: usize,
         desk: &Desk,
         deadline: Instant,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Accepted, Rejection> {
         let place = self.gate.enter(account, deadline).await?;
         let room = match Arc::clone(self.inbox.room()).try_acquire_owned() {
             Ok(room) => room,
@@ -341,7 +398,8 @@ impl Webhook {
         self.inbox.accept(push, room, ticket);
         let outcome = timeout_at(deadline, pickup).await;
         place.served();
-        match outcome.map_err(|_| Rejection::Overloaded)?? {
+        let accepted = outcome.map_err(|_| Rejection::Overloaded)??;
+        match accepted {
             Accepted::Stored(id) => {
                 self.counters.add(Counter::PushesStored);
                 tracing::debug!(push_id = %id, "A push was stored.");
@@ -351,15 +409,25 @@ impl Webhook {
                 tracing::debug!(push_id = %id, "A repeated push was recognised.");
             }
         }
-        Ok(())
+        Ok(accepted)
     }
 }
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 
+/// Where a load balancer asks whether the process lives, if it may.
+const HEALTHZ: &str = "/healthz";
+
+/// All that a stranger may know.
+fn alive() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, TEXT))
+        .body("ok\n")
+}
+
 /// The seven bytes that make WeChat forget the push. Every caller has stored it before.
-fn success() -> HttpResponse {
+pub(super) fn success() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, TEXT))
         .body(Bytes::from_static(b"success"))

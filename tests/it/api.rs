@@ -2,12 +2,13 @@
 
 mod counted;
 mod delivery;
+mod downloads;
 mod egress;
 mod endpoints;
 mod failover;
 mod hosts;
 mod logs;
-mod played;
+pub(crate) mod played;
 mod proxy;
 mod script;
 mod ticket;

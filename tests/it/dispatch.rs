@@ -3,12 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
+mod calls;
 mod chaos;
 mod fairness;
 pub(crate) mod kit;
 mod lanes;
+mod layers;
+mod plain;
 mod policies;
+mod renders;
 mod replies;
+mod resends;
 mod restarts;
 mod retries;
 mod windows;

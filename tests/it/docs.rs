@@ -6,7 +6,10 @@ use std::path::Path;
 
 use crate::support::run;
 
+mod bundle;
 mod codes;
+mod configuration;
+mod container;
 mod endpoints;
 mod quotas;
 mod simulator;

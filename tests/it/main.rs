@@ -7,13 +7,18 @@
 mod allow_list;
 mod api;
 mod backlog;
+mod bundle;
 mod certificates;
 mod commands;
+mod compiler;
 mod conformance;
+mod conversation;
 mod crash;
 mod dispatch;
 mod docs;
 mod durability;
+mod explain;
+mod fairness;
 mod floors;
 mod handover;
 mod hostile;
@@ -23,10 +28,14 @@ mod menu;
 mod messages;
 mod odd_answers;
 mod overload;
+mod own;
+mod passive;
 mod people;
+mod permissions;
 #[cfg(feature = "redis")]
 mod publish;
 mod quota;
+mod rotation;
 mod secrecy;
 mod send;
 #[cfg(feature = "redis")]
@@ -39,6 +48,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod typing;
 mod usage;
 mod vectors;
 mod vocabulary;

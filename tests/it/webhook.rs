@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wxhook::api::{self, Api, ApiParts};
 use wxhook::clock::{Clock, ManualClock};
+use wxhook::dispatch::passive::PassiveTerms;
 use wxhook::dispatch::{Replays, SharedWindows};
 use wxhook::http::admin::{Admin, AdminParts, Pushes};
 use wxhook::http::webhook::{Account, Role, Webhook};
@@ -71,6 +72,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
         }),
     );
     let account = Account {
+        passive: PassiveTerms::default(),
         name: "default".to_owned(),
         credentials: credentials.unwrap(),
         paths: match role {
@@ -89,9 +91,11 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
         Arc::clone(&store),
         Arc::clone(&clock) as Arc<dyn Clock>,
         Arc::clone(&counters),
+        None,
     );
     let desk = Admin::new(AdminParts {
         pushes: Some(Pushes {
+            bundles: wxhook::dispatch::Bundles::default(),
             replays: Replays::detached(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>),
             windows: SharedWindows::default(),
             gauges: Arc::default(),

@@ -1,13 +1,15 @@
 //! What is wrong with routes, all of it at once, at start.
 
 use std::collections::HashMap;
-use std::collections::hash_map;
 use std::fmt;
 use std::panic::Location;
 
 use regex::Regex;
 
-use super::{Plan, Router, Rule};
+use super::hours::HoursError;
+use super::plan::Plan;
+use super::rule::Rule;
+use super::{Entry, Fixture, Router};
 use crate::dispatch::schedule::ScheduleError;
 
 /// Why a route cannot be used.
@@ -55,6 +57,28 @@ pub enum RouteError {
         /// What is wrong with them.
         source: ScheduleError,
     },
+    /// The time limit of a layer cannot be read.
+    #[error("the time of the layer at {at} cannot be read: {source}")]
+    TimeLimit {
+        /// Where the layer stands.
+        at: &'static Location<'static>,
+        /// What is wrong with it.
+        source: ScheduleError,
+    },
+    /// A layer that would let no handler run.
+    #[error("AtOnce(0) at {at} lets no handler run: write 1 or more")]
+    NoneAtOnce {
+        /// Where the layer stands.
+        at: &'static Location<'static>,
+    },
+    /// The hours of a guard cannot be read.
+    #[error("the hours at {at} cannot be read: {source}")]
+    Hours {
+        /// Where the guard stands.
+        at: &'static Location<'static>,
+        /// What is wrong with them.
+        source: HoursError,
+    },
     /// A wish that no route stands before.
     #[error("{what} at {at} concerns no route: write it after those that it is for")]
     NoRoute {
@@ -73,6 +97,9 @@ impl RouteError {
             | Self::Empty { at, .. }
             | Self::Pattern { at, .. }
             | Self::Schedule { at, .. }
+            | Self::TimeLimit { at, .. }
+            | Self::NoneAtOnce { at }
+            | Self::Hours { at, .. }
             | Self::NoRoute { at, .. } => at,
         }
     }
@@ -109,24 +136,21 @@ impl<S> Router<S> {
     pub(super) fn plan(&self) -> Result<Plan, RouteErrors> {
         let mut plan = Plan::default();
         let mut faults = self.faults.clone();
-        let mut seen = HashMap::new();
-        for (index, entry) in self.entries.iter().enumerate() {
-            let route = entry.rule.name();
-            let at = entry.at;
-            match seen.entry(route.clone()) {
-                hash_map::Entry::Occupied(winner) => {
-                    let winner_at = *winner.get();
-                    faults.push(RouteError::NeverWins {
-                        winner: route.clone(),
-                        route,
-                        at,
-                        winner_at,
-                    });
-                    continue;
-                }
-                hash_map::Entry::Vacant(place) => place.insert(at),
-            };
-            if let Err(fault) = plan.add(&entry.rule, index, at) {
+        let mut seen: HashMap<String, Vec<&Fixture>> = HashMap::new();
+        for (index, Entry { fixture, .. }) in self.entries.iter().enumerate() {
+            let at = fixture.at;
+            let alike = seen.entry(fixture.rule.name()).or_default();
+            if let Some(winner) = alike.iter().find(|earlier| earlier.covers(fixture)) {
+                faults.push(RouteError::NeverWins {
+                    route: fixture.name(),
+                    at,
+                    winner: winner.name(),
+                    winner_at: winner.at,
+                });
+                continue;
+            }
+            alike.push(fixture);
+            if let Err(fault) = plan.add(&fixture.rule, index, at) {
                 faults.push(fault);
             }
         }
@@ -149,14 +173,15 @@ impl Plan {
         at: &'static Location<'static>,
     ) -> Result<(), RouteError> {
         match rule {
+            Rule::Step(step) => self.steps.push((step.clone(), index)),
             Rule::Exact(text) | Rule::Click(text) | Rule::Pattern(text) if text.is_empty() => {
                 return Err(RouteError::Empty {
                     route: rule.name(),
                     at,
                 });
             }
-            Rule::Exact(text) => drop(self.exact.insert(text.clone(), index)),
-            Rule::Click(key) => drop(self.clicks.insert(key.clone(), index)),
+            Rule::Exact(text) => self.exact.entry(text.clone()).or_default().push(index),
+            Rule::Click(key) => self.clicks.entry(key.clone()).or_default().push(index),
             Rule::Pattern(text) => {
                 let regex = Regex::new(text).map_err(|source| RouteError::Pattern {
                     route: rule.name(),
@@ -166,8 +191,8 @@ impl Plan {
                 self.patterns.push((regex, index));
             }
             Rule::Typed { fits, .. } => self.typed.push((*fits, index)),
-            Rule::Unknown => self.unknown = Some(index),
-            Rule::Fallback => self.fallback = Some(index),
+            Rule::Unknown => self.unknown.push(index),
+            Rule::Fallback => self.fallback.push(index),
         }
         Ok(())
     }

@@ -60,7 +60,10 @@ impl Command {
         match self {
             Self::Change { change, .. } => match change {
                 Change::Start(_) | Change::Record(_) => false,
-                Change::Settle(settlement) => !settlement.parts.is_empty(),
+                // The user's next push waits for the conversation.
+                Change::Settle(settlement) => {
+                    !settlement.parts.is_empty() || settlement.conversation.is_some()
+                }
                 Change::MarkSending(_)
                 | Change::Replay(..)
                 | Change::Reread(..)

@@ -25,14 +25,15 @@ const MESSAGE: &str =
     r#"{"touser":"oJb3Uw5c9XkQm1T0s7Zr2LhVnA_8","msgtype":"text","text":{"content":"你好"}}"#;
 const SEND: &str = "/cgi-bin/message/custom/send";
 
-struct Play {
-    api: Api,
-    account: AppId,
+pub(crate) struct Play {
+    pub(crate) api: Api,
+    pub(crate) account: AppId,
     wechat: Arc<Mutex<simulator::platform::Platform>>,
     skin: Skin,
 }
 
-fn play() -> Play {
+/// A client, and the local WeChat that answers it.
+pub(crate) fn play() -> Play {
     let account = AppId::parse(ACCOUNT).unwrap();
     let secret = AppSecret::new(SECRET);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
@@ -56,6 +57,7 @@ fn play() -> Play {
         platform: Arc::clone(&platform),
         clock: Arc::clone(&clock),
         counters: Arc::new(Counters::default()),
+        tally: None,
     }));
     let settings = Settings {
         timeout: Duration::from_millis(500),

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::{
-    Attempts, Courier, Engine, EngineError, EngineParts, Replays, Router, Settings, Stopped,
+    Accounts, Attempts, Bundles, Courier, Engine, EngineError, EngineParts, Replays, Router,
+    Settings, Stopped,
 };
 use wxhook::id::{AppId, OpenId, PushId};
 use wxhook::metric::{Counter, Counters};
@@ -101,6 +102,9 @@ pub(crate) struct House {
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) platform: Arc<Platform>,
     pub(crate) counters: Arc<Counters>,
+    /// Rules and templates; none unless a test swaps some in.
+    pub(crate) bundles: Bundles,
+    pub(crate) accounts: Accounts,
     clock: Arc<dyn Clock>,
     next: Mutex<u64>,
 }
@@ -151,12 +155,16 @@ impl House {
         platform: Arc<Platform>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        // What an earlier house pushed into the same store is not pushed again.
+        let next = Mutex::new(inbox.newest().borrow().0.unsigned_abs());
         Self {
             inbox,
             platform,
             counters: Arc::default(),
+            bundles: Bundles::default(),
+            accounts: Accounts::named([(account(), "default")]),
             clock,
-            next: Mutex::new(0),
+            next,
         }
     }
 
@@ -168,9 +176,12 @@ impl House {
     ) -> Open {
         let courier: Arc<dyn Courier> = self.platform.clone();
         let engine = Engine::new(EngineParts {
+            passive: None,
             inbox: Arc::clone(&self.inbox),
             courier,
             routes: router.with_state(state).unwrap(),
+            bundles: self.bundles.clone(),
+            accounts: self.accounts.clone(),
             clock: Arc::clone(&self.clock),
             counters: Arc::clone(&self.counters),
             settings,
@@ -200,6 +211,11 @@ impl House {
         let inner =
             format!("<MsgType>event</MsgType><Event>CLICK</Event><EventKey>{key}</EventKey>");
         self.push(user, Kind::Event, &inner).await
+    }
+
+    /// A message of any type: what is inside the document.
+    pub(crate) async fn message(&self, user: &str, inner: &str) -> PushId {
+        self.push(user, Kind::Message, inner).await
     }
 
     /// What an older version could not read.

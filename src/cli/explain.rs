@@ -1,0 +1,91 @@
+//! `wxhook explain`: which handler a push goes to, and why. Runs nothing and opens nothing.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use clap::Args;
+
+use super::decode::read_body;
+use super::output::{Failure, line};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::config::Config;
+use crate::dispatch::{Facts, Router};
+use crate::id::AppId;
+use crate::protocol::push::Push;
+
+/// Say which handler a push goes to.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A text message instead of an inner document on standard input
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// The configured account that receives it; else the only one, if there is only one
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// When it is handled, such as 2026-10-01T09:30:00+08:00; else now
+    #[arg(long, value_name = "TIME")]
+    at: Option<jiff::Timestamp>,
+    /// Print JSON: the winner and the others, with their places and reasons
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run<S>(
+    args: &ExplainArgs,
+    config: Option<&Path>,
+    routes: fn() -> Router<S>,
+) -> Result<ExitCode, Failure> {
+    let (account, facts) = circumstances(args, &super::load_for_reading(config)?)?;
+    let body = match &args.text {
+        Some(text) => text_message(text),
+        None => read_body()?,
+    };
+    let push = Push::parse(&account, &body)
+        .map_err(|malformed| Failure::failed(format!("the push cannot be read: {malformed}")))?;
+    let explanation = routes().explain(&push, &facts).map_err(Failure::wrong)?;
+    match args.json {
+        true => line(serde_json::to_string(&explanation).map_err(Failure::failed)?)?,
+        false => line(&explanation)?,
+    }
+    Ok(match explanation.winner {
+        Some(_) => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
+    })
+}
+
+/// Whose push it is, and what else routes go by.
+fn circumstances(args: &ExplainArgs, config: &Config) -> Result<(AppId, Facts), Failure> {
+    let now = match args.at {
+        Some(at) => Timestamp::from_milliseconds(at.as_millisecond()),
+        None => SystemClock::start().now(),
+    };
+    let account = match &args.account {
+        Some(name) => Some(config.accounts.get_key_value(name).ok_or_else(|| {
+            let known: Vec<_> = config.accounts.keys().map(String::as_str).collect();
+            let known = known.join(", ");
+            Failure::wrong(format!(
+                "--account: {name:?} is not configured; there are: {known}"
+            ))
+        })?),
+        None if config.accounts.len() == 1 => config.accounts.first_key_value(),
+        None => None,
+    };
+    Ok(match account {
+        Some((name, account)) => {
+            let id = account.credentials.app_id().clone();
+            (id.clone(), Facts::new(id, now).named(name.as_str()))
+        }
+        None => (AppId::unknown(), Facts::new(AppId::unknown(), now)),
+    })
+}
+
+fn text_message(text: &str) -> Bytes {
+    let text = text.replace("]]>", "]]]]><![CDATA[>");
+    let document = format!(
+        "<xml><ToUserName>gh_explained</ToUserName><FromUserName>oExplained</FromUserName>\
+         <CreateTime>0</CreateTime><MsgType>text</MsgType><MsgId>0</MsgId>\
+         <Content><![CDATA[{text}]]></Content></xml>"
+    );
+    document.into()
+}
