@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, SystemClock};
-use wxhook::dispatch::{Accounts, Courier, Engine, EngineParts, Settings};
+use wxhook::dispatch::{Accounts, Bundles, Courier, Engine, EngineParts, Settings};
 use wxhook::id::AppId;
 use wxhook::protocol::{Credentials, Mode, Rotating, Sealed, envelope, signature};
 use wxhook::secret::{AesKey, PushToken};
@@ -162,6 +162,7 @@ impl Case {
                 counters: Arc::default(),
                 settings: Settings::default(),
                 passive: None,
+                bundles: Bundles::default(),
             });
             outward.spawn(engine.expect("threads").run(stopped))
         };
