@@ -156,6 +156,7 @@ impl Case {
             let engine = Engine::new(EngineParts {
                 inbox: Arc::clone(&store) as Arc<dyn Inbox>,
                 courier: Arc::clone(&taker) as Arc<dyn Courier>,
+                bundles: wxhook::dispatch::Bundles::default(),
                 routes: self.routes(),
                 accounts: Accounts::named([(credentials.app_id().clone(), "default")]),
                 clock: Arc::clone(&clock),
