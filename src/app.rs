@@ -156,7 +156,7 @@ fn make_webhook(
 
 /// Sends the engine's messages through the API client.
 #[derive(Debug)]
-struct ApiCourier(Arc<Api>);
+pub(crate) struct ApiCourier(pub(crate) Arc<Api>);
 
 impl Courier for ApiCourier {
     fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {

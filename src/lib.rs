@@ -30,7 +30,7 @@
 //! Rooms in reading order: [`protocol`] (bytes in, values out), [`store`] (what must survive),
 //! [`http`] (the way to `success`), [`dispatch`] (routes, lanes, attempts, outbox), [`token`],
 //! [`quota`], [`platform`] and [`api`] (the way to WeChat), [`simulator`] (a local WeChat), [`config`],
-//! [`app`] (start and stop), [`cli`].
+//! [`app`] (start and stop), [`cli`]; with the feature `testing`, the kit for tests of handlers.
 
 pub mod api;
 pub mod app;
@@ -48,6 +48,8 @@ pub mod quota;
 pub mod secret;
 pub mod simulator;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod token;
 pub mod transport;
 

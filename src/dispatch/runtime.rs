@@ -44,6 +44,9 @@ pub(crate) struct HandlerRuntime {
     io: Option<tokio::runtime::Runtime>,
     /// Closed to end the watchdog.
     watchdog: Option<Sender<()>>,
+    /// Drives the executor when there are no threads; dropped with it.
+    #[cfg(feature = "testing")]
+    _here: Option<here::Here>,
 }
 
 impl HandlerRuntime {
@@ -75,6 +78,8 @@ impl HandlerRuntime {
             shop: Arc::clone(&shop),
             io: Some(io),
             watchdog: Some(stop),
+            #[cfg(feature = "testing")]
+            _here: None,
         };
         for _ in 0..staffing.threads.max(1) {
             shop.hire(&mut shop.crew())?;
@@ -362,5 +367,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX - 1)
 }
 
+#[cfg(feature = "testing")]
+mod here;
 #[cfg(test)]
 mod tests;
