@@ -5,7 +5,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -24,8 +23,9 @@ use crate::store::memory_tokens::MemoryTokens;
 use crate::token::{Endpoint, Keeper, KeeperParts};
 use crate::transport::{Body, Request, Response, Transport, TransportError};
 
-/// How long an answer takes. Code that asks without end comes to its time limit by it.
-const ANSWER_TAKES: Duration = Duration::from_millis(10);
+/// Calls that are remembered between two looks: code that calls without end must not fill the memory
+/// before its test loses patience.
+const MOST_CALLS: usize = 10_000;
 
 /// What happens to a customer message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,10 +125,12 @@ impl StandIn {
                 answers.front().cloned()
             }
         });
-        if answer.is_none() {
-            script.unanswered.push(call.clone());
+        if script.calls.len() < MOST_CALLS {
+            if answer.is_none() {
+                script.unanswered.push(call.clone());
+            }
+            script.calls.push(call);
         }
-        script.calls.push(call);
         // What the platform answers to a call that the account has no right to: it is not tried again.
         answer
             .unwrap_or_else(|| json!({"errcode": 48001, "errmsg": "the test does not answer this"}))
@@ -207,7 +209,8 @@ impl Transport for Line {
     fn send(&self, request: Request) -> BoxFuture<'static, Result<Response, TransportError>> {
         let answer = self.answer(read(request));
         Box::pin(async move {
-            tokio::time::sleep(ANSWER_TAKES).await;
+            // No time passes, so that plain functions, which stop paused time, may wait for an answer.
+            tokio::task::yield_now().await;
             let body = Bytes::from(answer?.to_string());
             Ok(Response {
                 status: 200,

@@ -66,7 +66,7 @@ pub(super) enum Trouble {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(
-        "after {0:?} of real time the bot has not come to rest: a handler computes without end, or waits for something outside that does not come"
+        "after {0:?} of real time the bot has not come to rest: a handler computes without end, waits for something outside that does not come, or sleeps in a function that is not async: for that say .in_real_time()"
     )]
     Busy(Duration),
     #[error("the engine has ended: {0}")]
