@@ -55,8 +55,9 @@ pub mod transport;
 
 pub use cli::main;
 pub use dispatch::{
-    Api, Attempts, Captures, Content, Context, Deadline, Error, FromPush, Handler, IntoReply,
-    Rejection, Reply, Router, Routes, SendError, State, pattern,
+    Api, Attempts, Captures, Content, Context, Conversation, ConversationError, ConversationType,
+    Deadline, Error, FromPush, Handler, IntoReply, Rejection, Reply, Router, Routes, SendError,
+    State, Step, pattern,
 };
 pub use id::{AppId, OpenId};
 pub use protocol::message::{
@@ -73,3 +74,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../README.zh-CN.md")]
 struct ReadmeInChinese;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/handlers.md")]
+struct Handlers;
