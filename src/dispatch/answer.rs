@@ -26,10 +26,10 @@ impl From<Message> for Answer {
 }
 
 macro_rules! said {
-    ($($message:ty),*) => {$(
-        impl From<$message> for Answer {
-            fn from(message: $message) -> Self {
-                Self::Message(message.into())
+    ($($kind:ty),* $(,)?) => {$(
+        impl From<$kind> for Answer {
+            fn from(said: $kind) -> Self {
+                Self::Message(said.into())
             }
         }
     )*};
@@ -49,7 +49,7 @@ said!(
     MsgMenu,
     WxCard,
     MiniProgramPage,
-    TransferToCustomerService
+    TransferToCustomerService,
 );
 
 impl From<Render> for Answer {
