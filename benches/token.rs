@@ -63,6 +63,7 @@ fn keeper(clock: &Arc<dyn Clock>) -> Arc<Keeper> {
         platform: Arc::new(Platform::new(transport, hosts, Arc::clone(clock))),
         clock: Arc::clone(clock),
         counters: Arc::default(),
+        tally: None,
     }))
 }
 

@@ -3,9 +3,11 @@
 mod echo;
 mod help;
 mod order;
+mod purchase;
 mod welcome;
 
-use wxhook::{Router, Subscribe, pattern};
+use crate::purchase::Purchase;
+use wxhook::{Router, Subscribe, pattern, step};
 
 fn routes() -> Router<order::Shop> {
     Router::new()
@@ -13,6 +15,13 @@ fn routes() -> Router<order::Shop> {
         .text("帮助", help::help)
         .text(pattern(r"^查\s*(?<number>\d+)$"), order::track)
         .click("ORDER", order::newest)
+        .text("购买", purchase::begin)
+        .step(step!(Purchase::AskedSize).except(["取消"]), purchase::size)
+        .step(
+            step!(Purchase::Confirm { .. }).except(["取消"]),
+            purchase::confirm,
+        )
+        .text("取消", purchase::cancel)
         .fallback(echo::echo)
 }
 

@@ -34,6 +34,7 @@
 //!     platform: platform.clone(),
 //!     clock: clock.clone(),
 //!     counters: Arc::default(),
+//!     tally: None,
 //! });
 //! let api = Api::new(ApiParts {
 //!     platform,
@@ -57,7 +58,7 @@ use bytes::Bytes;
 
 use crate::api::call::Ask;
 use crate::api::endpoint::Spec;
-use crate::api::message::SendMessage;
+use crate::api::message::{SendMessage, Typing};
 use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::Platform;
@@ -292,5 +293,18 @@ impl Api {
             self.ask(account, &ask).await
         };
         message::delivery(outcome.await, &self.0.settings)
+    }
+
+    /// Shows a user that an answer is being written, or no longer (客服输入状态). What passes is not waited
+    /// out: by then it would be wrong. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`CallError`]; none of them says anything about a message.
+    pub async fn show_typing(&self, account: &AppId, typing: &Typing) -> Result<(), CallError> {
+        let ask = Ask {
+            patience: Duration::ZERO,
+            ..self.prepare(typing)?
+        };
+        self.ask(account, &ask).await.map(drop)
     }
 }

@@ -14,16 +14,18 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::api::{Api, Delivery};
+use crate::api::message::{Typing, TypingCommand};
+use crate::api::{Api, CallError, Delivery};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind};
+use crate::config::{AccountSettings, ComponentSettings, Config, Handed, StoreKind, Watch};
+use crate::dispatch::passive::{PASSIVE_WAITING, PassiveDesk, PassiveTerms};
 use crate::dispatch::{
     Accounts, Courier, Engine, EngineError, EngineParts, Replays, Routes, SharedWindows, Stopped,
 };
 use crate::http::admin::{Admin, AdminParts, Pushes};
 use crate::http::webhook::{Account, Role, Webhook};
 use crate::http::{Listeners, Running};
-use crate::id::AppId;
+use crate::id::{AppId, OpenId};
 use crate::metric::{Counters, Gauges};
 use crate::store::embedded::Embedded;
 use crate::store::memory::MemoryInbox;
@@ -32,14 +34,18 @@ use crate::transport::SetupError;
 
 mod admin_key;
 mod aside;
+mod callback_addresses;
+mod descriptors;
 mod direct;
 mod limits;
 pub mod logging;
 mod outward;
+mod reload;
 mod signals;
 mod token_server;
 
 pub(crate) use admin_key::find as find_admin_key;
+use callback_addresses::CallbackAddresses;
 pub(crate) use direct::Direct;
 use outward::Outward;
 pub(crate) use signals::Signals;
@@ -117,6 +123,9 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
 #[derive(Debug)]
 pub struct Server {
     parts: Stoppable,
+    webhook: Arc<Webhook>,
+    counters: Arc<Counters>,
+    clock: Arc<dyn Clock>,
     webhook_address: SocketAddr,
     admin_address: SocketAddr,
     runtime: Runtime,
@@ -134,24 +143,46 @@ fn make_webhook(
     inbox: &Arc<dyn Inbox>,
     clock: &Arc<dyn Clock>,
     counters: Arc<Counters>,
+    passive: Option<Arc<PassiveDesk>>,
 ) -> Arc<Webhook> {
     let served = |(name, account): (&String, &AccountSettings)| Account {
         name: name.clone(),
         credentials: account.credentials.clone(),
         paths: account.paths.clone(),
         role: Role::Account,
+        passive: account.passive,
+        release_check: false,
     };
     let component = |(name, component): (&String, &ComponentSettings)| Account {
         name: name.clone(),
         credentials: component.credentials.clone(),
         paths: vec![format!("/component/{name}")],
         role: Role::Component,
+        passive: PassiveTerms::default(),
+        release_check: component.release_check,
     };
     let accounts = config.accounts.iter().map(served);
     let accounts = accounts.chain(config.components.iter().map(component));
     let accounts = accounts.collect();
     let (inbox, clock) = (Arc::clone(inbox), Arc::clone(clock));
-    Arc::new(Webhook::new(accounts, &config.http, inbox, clock, counters))
+    Arc::new(Webhook::new(
+        accounts,
+        &config.http,
+        inbox,
+        clock,
+        counters,
+        passive,
+    ))
+}
+
+/// Where requests wait for their handlers, if an account or a route wants that.
+fn passive_desk(config: &Config, routes: &Routes) -> Option<Arc<PassiveDesk>> {
+    let routes = routes.longest_passive();
+    let accounts = config.accounts.values();
+    let is_wanted = accounts
+        .map(|account| account.passive.within)
+        .any(|within| !within.is_zero());
+    (is_wanted || !routes.is_zero()).then(|| PassiveDesk::new(PASSIVE_WAITING, routes))
 }
 
 /// Sends the engine's messages through the API client.
@@ -162,6 +193,20 @@ impl Courier for ApiCourier {
     fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {
         let (api, account) = (Arc::clone(&self.0), account.clone());
         Box::pin(async move { api.deliver(&account, message).await })
+    }
+
+    fn show_typing(
+        &self,
+        account: &AppId,
+        user: &OpenId,
+        command: TypingCommand,
+    ) -> BoxFuture<'static, Result<(), CallError>> {
+        let (api, account) = (Arc::clone(&self.0), account.clone());
+        let touser = user.clone();
+        Box::pin(async move {
+            let typing = Typing { touser, command };
+            api.show_typing(&account, &typing).await
+        })
     }
 }
 
@@ -196,24 +241,10 @@ struct EngineTask {
 
 fn start_engine(
     config: &Config,
-    routes: Routes,
+    engine: Engine,
     outward: &Outward,
-    inbox: &Arc<dyn Inbox>,
-    clock: &Arc<dyn Clock>,
-    counters: &Arc<Counters>,
     runtime: &Runtime,
-) -> Result<EngineTask, StartError> {
-    let courier = Arc::new(ApiCourier(Arc::clone(&outward.api)));
-    let engine = Engine::new(EngineParts {
-        inbox: Arc::clone(inbox),
-        courier,
-        routes,
-        accounts: accounts(config).calling(Api::clone(&outward.api), runtime.handle().clone()),
-        clock: Arc::clone(clock),
-        counters: Arc::clone(counters),
-        settings: config.dispatch.clone(),
-    });
-    let engine = engine?;
+) -> EngineTask {
     let (replays, windows) = (engine.replays(), engine.windows());
     let (stop, stopped) = watch::channel(false);
     // Messages in hand are sent after the word to stop: a keeper renews until all of them are.
@@ -228,12 +259,12 @@ fn start_engine(
         quotas.close().await;
         stopped
     });
-    Ok(EngineTask {
+    EngineTask {
         replays,
         windows,
         stop,
         done,
-    })
+    }
 }
 
 /// What an operator wants to see in the first lines of a log.
@@ -280,6 +311,7 @@ impl Server {
     pub fn start_on(config: Config, routes: Routes, handed: Handed) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let counters = Arc::new(Counters::default());
+        descriptors::make_room(config.http.max_connections);
         let listeners = Listeners::bind_rest(&config.http, handed.public, handed.admin)?;
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
@@ -287,9 +319,18 @@ impl Server {
         let runtime = engine_runtime()?;
         let outward = Outward::new(&config, &clock, &counters)?;
         let admin = outward.admin_parts(&config, &clock, &counters, &runtime)?;
-        let engine = start_engine(
-            &config, routes, &outward, &inbox, &clock, &counters, &runtime,
-        )?;
+        let passive = passive_desk(&config, &routes);
+        let engine = Engine::new(EngineParts {
+            inbox: Arc::clone(&inbox),
+            courier: Arc::new(ApiCourier(Arc::clone(&outward.api))),
+            routes,
+            accounts: accounts(&config).calling(Api::clone(&outward.api), runtime.handle().clone()),
+            clock: Arc::clone(&clock),
+            counters: Arc::clone(&counters),
+            settings: config.dispatch.clone(),
+            passive: passive.clone(),
+        })?;
+        let engine = start_engine(&config, engine, &outward, &runtime);
         let gauges = Arc::new(Gauges::default());
         runtime.spawn(aside::watch_over(
             Arc::clone(&inbox),
@@ -297,8 +338,16 @@ impl Server {
             config.store.dead_cap,
             engine.stop.subscribe(),
         ));
+        let webhook = make_webhook(&config, &inbox, &clock, Arc::clone(&counters), passive);
+        let sources = webhook.sources();
+        if let Some(upkeep) =
+            CallbackAddresses::prepare(&config, &outward.api, sources, &clock, &counters)
+        {
+            runtime.spawn(upkeep.keep_up(engine.stop.subscribe()));
+        }
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
+                sources: Arc::clone(sources),
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),
                 windows: engine.windows.clone(),
@@ -306,8 +355,7 @@ impl Server {
             }),
             ..admin
         }));
-        let webhook = make_webhook(&config, &inbox, &clock, counters);
-        let running = listeners.serve(&config.http, webhook, Arc::clone(&admin))?;
+        let running = listeners.serve(&config.http, Arc::clone(&webhook), Arc::clone(&admin))?;
         let server = Self {
             parts: Stoppable {
                 inbox,
@@ -315,12 +363,35 @@ impl Server {
                 running,
                 engine,
             },
+            webhook,
+            counters,
+            clock,
             webhook_address,
             admin_address,
             runtime,
         };
         announce(&config, &server);
         Ok(server)
+    }
+
+    /// From now on changed Tokens and EncodingAESKeys hold without a restart: the configuration is read
+    /// again on SIGHUP, and when one of its files changed.
+    ///
+    /// # Errors
+    /// When the signal cannot be listened for.
+    pub fn follow(&self, watch: Watch) -> std::io::Result<()> {
+        let _entered = self.runtime.enter();
+        let hang_up = signals::hang_ups()?;
+        let told = reload::Told {
+            webhook: Arc::clone(&self.webhook),
+            admin: Arc::clone(&self.parts.admin),
+            counters: Arc::clone(&self.counters),
+            clock: Arc::clone(&self.clock),
+        };
+        let stop = self.parts.engine.stop.subscribe();
+        self.runtime
+            .spawn(reload::follow(watch, hang_up, told, stop));
+        Ok(())
     }
 
     /// Where pushes are awaited.

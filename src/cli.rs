@@ -16,7 +16,7 @@ mod access_token;
 mod admin;
 mod api;
 mod component;
-mod config_check;
+mod configuration;
 mod dead;
 mod decode;
 mod dev;
@@ -104,9 +104,9 @@ enum Command {
     /// Look after the store of pushes
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Check the configuration
+    /// Check the configuration, or show what is in force
     #[command(subcommand)]
-    Config(config_check::ConfigCommand),
+    Config(configuration::ConfigCommand),
     /// Ask the running server whether it can take pushes; for container health checks
     Healthcheck(healthcheck::HealthcheckArgs),
 }
@@ -149,7 +149,7 @@ where
         Command::Api(args) => api::run(&args, config),
         Command::Quota(command) => quota::run(&command, config),
         Command::Store(command) => store::run(&command, config),
-        Command::Config(command) => config_check::run(&command, config, routes),
+        Command::Config(command) => configuration::run(&command, config, routes),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };
     match outcome {

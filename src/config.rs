@@ -13,20 +13,32 @@ use std::sync::Arc;
 mod account;
 mod component;
 mod environment;
+mod fault;
+mod form;
 mod handed;
+mod nearest;
+mod permission;
 mod quota;
 mod raw;
 mod rooms;
+mod rotation;
+mod setting;
 mod token;
 mod value;
+mod watch;
 mod window;
+mod written;
 
 pub use account::AccountSettings;
 pub use component::ComponentSettings;
+pub use fault::{Fault, Faults, Origin};
+pub use form::Form;
 pub use handed::Handed;
 pub use quota::{CounterStoreKind, QuotaSettings};
-pub use raw::{Fault, Faults, Origin};
+pub use rotation::Rotation;
+pub use setting::Setting;
 pub use token::{PublishSettings, TokenService, TokenSettings, TokenStoreKind};
+pub use watch::{Files, Watch};
 
 use crate::secret::AdminKey;
 
@@ -158,16 +170,46 @@ pub enum Needs {
     NoAccount,
 }
 
+/// A configuration, checked, and how it was written.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// What the rooms are told.
+    pub config: Config,
+    /// Every key that is in force, with its value and its origin.
+    pub settings: Vec<Setting>,
+    /// What is not wrong and should be mended: secrets that everybody may read.
+    pub warnings: Vec<String>,
+}
+
 /// Checks everything and reports all faults at once.
 ///
 /// # Errors
 /// [`Faults`]: one line for each wrong or unknown setting, with key, value and remedy.
-pub fn load(sources: &Sources, needs: Needs) -> Result<Config, Faults> {
+pub fn read(sources: &Sources, needs: Needs) -> Result<Reading, Faults> {
     let mut reader = raw::Reader::new(sources)?;
     let config = rooms::read(&mut reader, needs);
-    reader.finish()?;
-    // Without a fault every part is there.
-    config.ok_or_else(Faults::default)
+    let settings = reader.finish()?;
+    Ok(Reading {
+        // Without a fault every part is there.
+        config: config.ok_or_else(Faults::default)?,
+        warnings: permission::warnings(sources, &settings),
+        settings,
+    })
+}
+
+/// The same for those who only want the settings of the rooms.
+///
+/// # Errors
+/// As [`read`].
+pub fn load(sources: &Sources, needs: Needs) -> Result<Config, Faults> {
+    read(sources, needs).map(|reading| reading.config)
+}
+
+/// Every variable that sets a key, the shortest name first. Each also has a twin with `_FILE` at its end,
+/// which holds the path of a file with the value.
+pub fn variables(key: &str) -> Vec<String> {
+    let short = environment::names_of(key).into_iter().map(str::to_owned);
+    short.chain([environment::variable_of(key)]).collect()
 }
 
 /// A duration as settings write it, for command-line arguments.

@@ -47,17 +47,22 @@ use std::time::Duration;
 
 mod accounts;
 mod attempt;
+mod blocking;
+mod conversation;
 mod ending;
 mod engine;
 mod error;
 mod extract;
+mod gates;
 mod handler;
 mod intake;
 mod lane;
 mod live;
 mod machine;
+mod middleware;
 mod outbox;
 mod outcome;
+pub mod passive;
 mod replay;
 mod router;
 mod runtime;
@@ -65,20 +70,28 @@ mod schedule;
 mod sends;
 mod settle;
 mod slots;
+mod typing;
 mod windows;
 mod wording;
 
 pub use accounts::{Accounts, Api};
+pub use blocking::{Blocking, Plain, blocking, wait_for};
+pub use conversation::{
+    Conversation, ConversationError, ConversationType, MAX_CONVERSATION_EXPIRES,
+};
 pub use engine::{Engine, EngineError, EngineParts, Stopped};
 pub use error::Error;
 pub use extract::{Captures, Content, Context, Deadline, FromPush, Rejection, State};
-pub use handler::{Called, Handler, IntoReply};
+pub use handler::{Called, Handled, Handler, IntoReply};
 pub use live::{Reply, SendError};
+pub use middleware::{Middleware, Next};
 pub use outbox::Courier;
+pub use outcome::NO_CUSTOMER_MESSAGES;
 pub use replay::{ReplayError, Replays};
 pub use router::{
-    Candidate, Explanation, Facts, Guard, Hours, HoursError, Outcome, Pattern, Place, RouteError,
-    RouteErrors, Router, Routes, Specificity, TextRule, account, between, guard, pattern,
+    AtOnce, Candidate, Explanation, Facts, Guard, Hours, HoursError, Layer, OnlyInWindow, Outcome,
+    PassiveWithin, Pattern, Place, RouteError, RouteErrors, Router, Routes, Specificity, Step,
+    TextRule, TimeLimit, account, between, guard, pattern,
 };
 pub use schedule::{Attempts, ScheduleError};
 pub(crate) use windows::Grant;
@@ -103,6 +116,11 @@ pub const BYTES_IN_MEMORY: usize = 32 << 20;
 pub const SENDS: usize = 16;
 /// How long a message that surely was not sent is tried again.
 pub const SEND_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a conversation is remembered.
+pub const CONVERSATION_EXPIRES: Duration = Duration::from_secs(30 * 60);
+/// The longest time that a request may wait for its handler's answer. WeChat hangs up after 5 s, and the
+/// answer must be committed and on its way before.
+pub const LATEST_PASSIVE: Duration = Duration::from_millis(4_500);
 /// Commits and deliveries that may be under way before no further handler is started.
 pub const OPEN_WORK: usize = 2_048;
 /// How long a stop waits for running handlers and open sends.
@@ -111,6 +129,8 @@ pub const STOP_GRACE: Duration = Duration::from_secs(25);
 pub const HANDLER_THREADS: usize = 4;
 /// Threads that run handlers, with the replacements of those that are blocked.
 pub const MAX_HANDLER_THREADS: usize = 64;
+/// Threads that run handlers that are not async.
+pub const BLOCKING_THREADS: usize = 16;
 /// How long a handler may keep its thread without awaiting before the thread is replaced.
 pub const BLOCKED_AFTER: Duration = Duration::from_millis(500);
 
@@ -137,8 +157,14 @@ pub struct Settings {
     pub sends: usize,
     /// How long a message that surely was not sent is tried again. Default [`SEND_PATIENCE`].
     pub send_patience: Duration,
+    /// How long a conversation is remembered when its handler does not say; at most
+    /// [`MAX_CONVERSATION_EXPIRES`]. Default [`CONVERSATION_EXPIRES`].
+    pub conversation_expires: Duration,
     /// The sending windows that are counted with.
     pub windows: crate::quota::window::Settings,
+    /// Those of accounts that have figures of their own; each remembers users of its own.
+    pub account_windows:
+        std::collections::BTreeMap<crate::id::AppId, crate::quota::window::Settings>,
     /// What becomes of texts that are longer than one message.
     pub texts: LongTexts,
     /// Commits and deliveries under way before no further handler is started. Default [`OPEN_WORK`].
@@ -146,12 +172,17 @@ pub struct Settings {
     /// A push that waited longer than this for its handler is not handled but *dead*, as stale, so that
     /// nobody is answered hours late after an outage. `None`, the default: every push is handled.
     pub stale_after: Option<Duration>,
+    /// How long a handler may take over a follower's message before the follower is shown that an answer is
+    /// being prepared (客服输入状态). `None`, the default: never. Each time is a call, which the quota counts.
+    pub typing_after: Option<Duration>,
     /// How long a stop waits for running handlers and open sends. Default [`STOP_GRACE`].
     pub stop_grace: Duration,
     /// Threads that run handlers; 1 or more. Default [`HANDLER_THREADS`].
     pub handler_threads: usize,
     /// The same with the replacements of blocked ones. Default [`MAX_HANDLER_THREADS`].
     pub max_handler_threads: usize,
+    /// Threads that run handlers that are not async; 1 or more. Default [`BLOCKING_THREADS`].
+    pub blocking_threads: usize,
     /// How long a handler may keep its thread without awaiting. Default [`BLOCKED_AFTER`].
     pub blocked_after: Duration,
 }
@@ -169,13 +200,17 @@ impl Default for Settings {
             bytes_in_memory: BYTES_IN_MEMORY,
             sends: SENDS,
             send_patience: SEND_PATIENCE,
+            conversation_expires: CONVERSATION_EXPIRES,
             windows: crate::quota::window::Settings::default(),
+            account_windows: std::collections::BTreeMap::new(),
             texts: LongTexts::default(),
             open_work: OPEN_WORK,
             stale_after: None,
+            typing_after: None,
             stop_grace: STOP_GRACE,
             handler_threads: HANDLER_THREADS,
             max_handler_threads: MAX_HANDLER_THREADS,
+            blocking_threads: BLOCKING_THREADS,
             blocked_after: BLOCKED_AFTER,
         }
     }

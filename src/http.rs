@@ -1,6 +1,6 @@
 //! The listeners: the webhook that WeChat calls, and the admin listener for operators.
 //!
-//! The public listener knows the accounts' paths and nothing else. [`webhook`] is the only place in
+//! The public listener knows the accounts' paths, and `/healthz` if that is switched on. [`webhook`] is the only place in
 //! the house that says `success`.
 
 use std::net::SocketAddr;
@@ -8,20 +8,31 @@ use std::time::Duration;
 
 pub mod admin;
 mod api;
+mod body;
 pub mod client;
 mod component;
 mod door;
 mod file;
 pub mod freshness;
+mod gate;
+mod guard;
 mod jssdk;
+pub mod network;
 pub(crate) mod operate;
+mod passive;
 mod quota;
 mod rejection;
+mod release_check;
+mod replay;
 pub mod server;
+pub mod source;
+pub mod standing;
 mod token;
 pub mod webhook;
 
+use network::Network;
 pub use server::{Listeners, Running};
+use source::AllowList;
 
 /// Where and how pushes are received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +47,15 @@ pub struct Settings {
     pub request_budget: Duration,
     /// How far a signed timestamp may lie from our clock.
     pub freshness_window: Duration,
-    /// Open connections of the public listener; more wait in the kernel's queue.
+    /// Open connections of the public listener; more wait in the kernel's queue. Above three quarters every
+    /// answer closes its connection.
     pub max_connections: usize,
+    /// Whether the public listener answers `/healthz`, too.
+    pub public_healthz: bool,
+    /// From where pushes may come, beside a right signature.
+    pub allow_list: AllowList,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// Where WeChat's pushes are awaited. WeChat itself calls ports 80 and 443 only, so a proxy is in front.
@@ -51,7 +69,7 @@ pub const DEFAULT_REQUEST_BUDGET: Duration = Duration::from_secs(4);
 /// A signature says nothing about its age but the timestamp that it covers.
 pub const DEFAULT_FRESHNESS_WINDOW: Duration = Duration::from_secs(600);
 /// A few thousand connections are ample for any account; each costs some kilobytes.
-pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
+pub const DEFAULT_MAX_CONNECTIONS: usize = 16_384;
 /// Bytes of the longest push body that is read. The largest real ones are lists of some ten kilobytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
@@ -64,6 +82,9 @@ impl Default for Settings {
             request_budget: DEFAULT_REQUEST_BUDGET,
             freshness_window: DEFAULT_FRESHNESS_WINDOW,
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            public_healthz: false,
+            allow_list: AllowList::default(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -55,8 +55,9 @@ pub mod transport;
 
 pub use cli::main;
 pub use dispatch::{
-    Api, Attempts, Captures, Content, Context, Deadline, Error, FromPush, Handler, IntoReply,
-    Rejection, Reply, Router, Routes, SendError, State, pattern,
+    Api, Attempts, Captures, Content, Context, Conversation, ConversationError, ConversationType,
+    Deadline, Error, FromPush, Handler, IntoReply, Rejection, Reply, Router, Routes, SendError,
+    State, Step, pattern,
 };
 pub use id::{AppId, OpenId};
 pub use protocol::message::{

@@ -24,6 +24,7 @@ use crate::id::AppId;
 use crate::metric;
 use crate::metric::Counter;
 use crate::platform::error::ErrorCode;
+use crate::platform::exchange::ExchangeError;
 use crate::store::counters::{Counted, CounterKey, Counters, CountersError, Reservation};
 
 mod automatic;
@@ -40,7 +41,7 @@ mod table;
 mod upkeep;
 pub mod window;
 
-pub use self::calendar::{Calendar, RESET_GRACE};
+pub use self::calendar::{Calendar, RESET_GRACE, zoned};
 pub use self::count::LARGEST_BLOCK;
 pub use self::exhausted::{Exhausted, Limit};
 pub use self::figures::Figures;
@@ -50,7 +51,7 @@ pub use self::settings::{
     AccountClass, AccountLimits, Automatic, JITTER, RESERVE_PERCENT, SHORTEST_ASK_EVERY, Settings,
 };
 pub use self::slot::{FIRST_ASK, RECHECK, STORE_PAUSE};
-use self::slot::{Rules, State, Step};
+use self::slot::{Passed, Rules, State, Step};
 pub use self::status::{KeyStatus, LimitFrom};
 pub use self::table::ROWS;
 pub use self::upkeep::Question;
@@ -150,6 +151,35 @@ impl Quotas {
             self.parts.counters.add(Counter::QuotaRefused);
         }
         outcome
+    }
+
+    /// Counts one call that is made whatever the limits say, because it is rare and nothing goes without
+    /// it. The store knows of it before this returns, unless it is away.
+    pub async fn note(&self, account: &AppId, key: QuotaKey) {
+        let slot = self.slot(account, key);
+        let (store_must_know, passed) = {
+            let mut state = slot.state();
+            (state.note(self.now()), state.passed())
+        };
+        match passed {
+            Some(passed) if passed.percent >= 100 => tracing::error!(%account, quota = %key,
+                used = passed.used, limit = passed.limit,
+                "A quota is used up, as far as is counted here. Its calls are made all the same."),
+            Some(passed) => slot.tell(passed),
+            None => {}
+        }
+        if store_must_know {
+            self.tell_store(&slot).await;
+        }
+    }
+
+    /// Takes note of how a call failed that was counted.
+    pub async fn failed(&self, account: &AppId, key: QuotaKey, error: &ExchangeError) {
+        match error.code() {
+            Some(code) => self.answered(account, key, code).await,
+            None if error.surely_not_executed() => self.put_back(account, key),
+            None => {}
+        }
     }
 
     /// Puts back what was taken for a call that surely did not reach the platform.
@@ -319,18 +349,23 @@ impl Slot {
             (step, state.passed())
         };
         if let Some(passed) = passed {
-            let (percent, used, limit) = (passed.percent, passed.used, passed.limit);
-            let (account, quota) = (&self.account, self.key);
-            match percent {
-                100.. => tracing::error!(%account, %quota, used, limit,
-                    "A quota is used up. Calls fail at once until it returns, or is cleared."),
-                90.. => tracing::warn!(%account, %quota, used, limit,
-                    "90 percent of a quota are used."),
-                _ => tracing::info!(%account, %quota, used, limit,
-                    "70 percent of a quota are used."),
-            }
+            self.tell(passed);
         }
         step
+    }
+
+    /// Says that a threshold was passed.
+    fn tell(&self, passed: Passed) {
+        let (percent, used, limit) = (passed.percent, passed.used, passed.limit);
+        let (account, quota) = (&self.account, self.key);
+        match percent {
+            100.. => tracing::error!(%account, %quota, used, limit,
+                "A quota is used up. Calls fail at once until it returns, or is cleared."),
+            90.. => tracing::warn!(%account, %quota, used, limit,
+                "90 percent of a quota are used."),
+            _ => tracing::info!(%account, %quota, used, limit,
+                "70 percent of a quota are used."),
+        }
     }
 
     /// Counts one call without asking anybody.

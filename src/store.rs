@@ -19,6 +19,7 @@ use crate::secret::VerifyTicket;
 
 #[cfg(any(feature = "redis", feature = "mysql"))]
 pub mod address;
+mod conversation;
 pub mod copies;
 pub mod counters;
 pub mod embedded;
@@ -34,6 +35,9 @@ mod ticket;
 pub mod tokens;
 pub mod usage;
 
+pub use conversation::{
+    ConversationChange, MAX_CONVERSATION_BYTES, StoredConversation, Turn, Turned,
+};
 pub use ticket::{Desk, Pickup, Ticket};
 
 /// How long a dedupe key is kept at least. A push whose signed timestamp is older than the freshness
@@ -196,7 +200,7 @@ impl StoredPush {
 }
 
 /// The lane a push belongs to: one user of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LaneKey {
     /// The account.
     pub account: AppId,
@@ -263,7 +267,7 @@ pub struct Attempt {
     pub route: String,
     /// How it ended.
     pub ended: Ended,
-    /// What the handler said, when it failed.
+    /// What the handler said, when it failed; why it was not run, when its route did not want that.
     pub error: Option<String>,
     /// Whether its user's newer pushes did not wait for it, so that they may have been handled before.
     pub out_of_order: bool,
@@ -352,7 +356,12 @@ pub struct Part {
     /// The user spoken to.
     pub to: OpenId,
     /// The exact body of the call.
+    ///
+    /// Empty for what only a passive reply can say.
     pub message: Bytes,
+    /// The document that answers the push itself, when it is said as a passive reply (被动回复), not by a
+    /// call. A part that is put back to *waiting* has none any more: it goes out by a call.
+    pub passive: Option<Bytes>,
     /// Whether it is sent again when its answer was not seen: its route prefers twice to never.
     pub at_least_once: bool,
     /// Where it stands.
@@ -365,6 +374,13 @@ pub struct Part {
     pub detail: Option<String>,
     /// When its state last changed.
     pub changed_at: Timestamp,
+}
+
+impl Part {
+    /// Bytes of what it says.
+    pub(crate) fn bytes(&self) -> usize {
+        self.message.len() + self.passive.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// The end of an attempt and all that it says, in one commit.
@@ -380,11 +396,23 @@ pub struct Settlement {
     pub attempt: Attempt,
     /// What it says, in order, [`PartState::Waiting`] or [`PartState::Sending`]. Empty for most failures.
     pub parts: Vec<Part>,
+    /// What becomes of the conversation with the push's user; only an attempt that ended well changes it.
+    pub conversation: Option<ConversationChange>,
 }
 
 impl Settlement {
-    /// Whether it is sound in itself: parts of its own run, none twice, all still to be sent.
+    /// Whether it is sound in itself: parts of its own run, none twice, all still to be sent, and a
+    /// conversation changed only by what was handled.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if let Some(change) = &self.conversation {
+            if self.next != Next::Done {
+                return Err(StoreError::conflict(format_args!(
+                    "push {} is not handled, so it changes no conversation",
+                    self.push
+                )));
+            }
+            change.check()?;
+        }
         for (index, part) in self.parts.iter().enumerate() {
             let key = part.key;
             if (key.push, key.run) != (self.push, self.run) {
@@ -399,6 +427,11 @@ impl Settlement {
                     part.state.name()
                 )));
             }
+            if part.passive.is_some() && part.state != PartState::Sending {
+                return Err(StoreError::conflict(format_args!(
+                    "part {key} is a passive reply and cannot wait"
+                )));
+            }
             if self.parts[..index].iter().any(|other| other.key == key) {
                 return Err(StoreError::part_exists(&key));
             }
@@ -407,7 +440,8 @@ impl Settlement {
     }
 }
 
-/// What became of a part that was *sending*, or of one still *waiting* that is given up unsent.
+/// What became of a part that was *sending*, or of one still *waiting* that is given up: *refused* when it
+/// was never sent, *unknown* when the answer to an earlier try was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartVerdict {
     /// The part.
@@ -430,7 +464,7 @@ impl PartVerdict {
     pub(crate) fn check(&self, before: PartState) -> Result<(), StoreError> {
         let possible = match before {
             PartState::Sending => self.state != PartState::Sending,
-            PartState::Waiting => self.state == PartState::Refused,
+            PartState::Waiting => matches!(self.state, PartState::Refused | PartState::Unknown),
             PartState::Sent | PartState::Refused | PartState::Unknown => false,
         };
         if possible {
@@ -502,6 +536,8 @@ pub struct Story {
     pub parts: Vec<Part>,
     /// How its second and later runs came about, in order.
     pub replays: Vec<Replay>,
+    /// How its attempts changed the conversation with its user, in order.
+    pub turns: Vec<Turn>,
 }
 
 /// The beginning of a second or later run.
@@ -551,6 +587,9 @@ pub enum StoreError {
     /// The store refuses new pushes for now.
     #[error("the store takes no new pushes: {0}")]
     Refusing(Arc<str>),
+    /// The push could not be stored by its ticket's deadline, so it was not.
+    #[error("the push could not be stored in time")]
+    Late,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -654,6 +693,13 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     /// The parts of this run that are already recorded: what a second attempt must not say again.
     fn parts(&self, push: PushId, run: u32) -> BoxFuture<'_, Result<Vec<Part>, StoreError>>;
 
+    /// Where the conversation with a user stands at this time, when something is remembered.
+    fn conversation(
+        &self,
+        lane: LaneKey,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<StoredConversation>, StoreError>>;
+
     /// Pushes above `after`, up to and with `upto`, with their parts: at most `limit` pushes.
     fn past(
         &self,
@@ -679,8 +725,8 @@ pub trait Inbox: Send + Sync + fmt::Debug {
     /// started before.
     fn start(&self, push: PushId) -> BoxFuture<'static, Result<(), StoreError>>;
 
-    /// Ends an attempt. The future resolves when it is committed: synced when there are parts,
-    /// riding in the next batch when there are none. Clears the start marks.
+    /// Ends an attempt. The future resolves when it is committed: at once when there are parts or a
+    /// changed conversation, riding in the next batch when there is neither. Clears the start marks.
     fn settle(&self, settlement: Settlement) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// Makes a part *sending*, durably: a waiting part by its key (what is stored of it stays as it is),

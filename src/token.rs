@@ -47,7 +47,7 @@ pub use self::error::TokenError;
 pub use self::lifetime::{
     ALARM_REMAINDER, HEARTBEAT, LONGEST_LOOK, MINIMUM_REMAINDER, RENEWAL_WINDOW,
 };
-use self::mint::Mint;
+use self::mint::{Mint, Tally};
 pub use self::renewal::{ASK_LIMIT, RIGHT_LASTING, STORE_LIMIT};
 use self::renewal::{Errand, Shared, within};
 use self::request::AccessTokens;
@@ -93,6 +93,8 @@ pub struct KeeperParts {
     pub clock: Arc<dyn Clock>,
     /// Where token requests are counted.
     pub counters: Arc<Counters>,
+    /// What counts them against the platform's limits; without it nothing does.
+    pub tally: Option<Arc<dyn Tally>>,
 }
 
 /// What is known about an account's token, without the token.
@@ -143,6 +145,7 @@ impl Keeper {
             endpoint: parts.endpoint,
             platform: parts.platform,
             counters: parts.counters,
+            tally: parts.tally,
         });
         Self::minting(key, mint, parts.store, parts.clock)
     }

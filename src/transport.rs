@@ -11,6 +11,7 @@ use futures_util::stream::BoxStream;
 use crate::clock::Timestamp;
 use crate::secret::ClientKey;
 
+mod handed;
 mod proxy;
 mod reqwest;
 
@@ -119,6 +120,13 @@ pub enum TransportError {
         /// What the network said, without the URL.
         reason: String,
     },
+    /// The connection broke before all of the request was given to it, mostly because it was closed
+    /// while it was idle: the request surely was not executed, and may be tried again.
+    #[error("the connection broke before the whole request was on its way: {reason}")]
+    Unfinished {
+        /// What the network said, without the URL.
+        reason: String,
+    },
     /// The request may have been executed: the answer did not come in time.
     #[error("no answer within {limit_seconds} s")]
     TimedOut {
@@ -144,7 +152,7 @@ pub enum TransportError {
 impl TransportError {
     /// Whether the platform surely did nothing.
     pub fn surely_not_executed(&self) -> bool {
-        matches!(self, Self::NotConnected { .. })
+        matches!(self, Self::NotConnected { .. } | Self::Unfinished { .. })
     }
 }
 

@@ -132,11 +132,7 @@ impl Api {
         quotas.take(account, key, self.1).await?;
         let outcome = self.send(account, ask).await;
         match &outcome {
-            Err(CallError::Exchange(error)) => match error.code() {
-                Some(code) => quotas.answered(account, key, code).await,
-                None if error.surely_not_executed() => quotas.put_back(account, key),
-                None => {}
-            },
+            Err(CallError::Exchange(error)) => quotas.failed(account, key, error).await,
             // Without a good token nothing counts.
             Err(error) if error.surely_not_executed() => quotas.put_back(account, key),
             _ => {}

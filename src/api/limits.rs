@@ -8,6 +8,7 @@ use crate::id::AppId;
 use crate::platform::error::ErrorCode;
 use crate::platform::exchange::{ExchangeError, Repeat};
 use crate::quota::{Figures, Question, QuotaKey, Quotas, Span};
+use crate::token::mint::{Question as TokenQuestion, Tally};
 
 /// Source: the official page "查询 API 调用额度", read 2026-11.
 const FIGURES_PATH: &str = "/cgi-bin/openapi/quota/get";
@@ -30,6 +31,27 @@ pub enum Clearing {
     /// All calls of the account, of its other systems too, from the 10 clears a month that are shared
     /// with the console.
     All,
+}
+
+impl Tally for Quotas {
+    fn counted<'a>(
+        &'a self,
+        account: &'a AppId,
+        path: &'static str,
+        question: TokenQuestion<'a>,
+    ) -> TokenQuestion<'a> {
+        Box::pin(async move {
+            let Some(key) = QuotaKey::of_path(path) else {
+                return question.await;
+            };
+            // A store of counts that hangs must not keep a token waiting longer than the question does.
+            let ((), answer) = tokio::join!(self.note(account, key), question);
+            if let Err(error) = &answer {
+                self.failed(account, key, error).await;
+            }
+            answer
+        })
+    }
 }
 
 impl Api {

@@ -17,7 +17,7 @@ use crate::api::{Api, CallError, Inner};
 use crate::clock::Clock;
 use crate::id::AppId;
 use crate::platform::exchange::{Answer, Call};
-use crate::quota::Purpose;
+use crate::quota::{Purpose, QuotaKey};
 use crate::secret::{AccessToken, JsTicket};
 use crate::store::tokens::{TokenKey, TokenKind, Tokens};
 use crate::token::mint::{Mint, Minted};
@@ -158,7 +158,7 @@ impl Api {
                 timeout: self.0.settings.timeout,
                 ..Call::get(kind.path())
             },
-            quota: None,
+            quota: Some(QuotaKey::TICKET),
             needs_token: true,
             may_be_a_file: false,
             // The pause between questions is the keeper's.

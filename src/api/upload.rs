@@ -60,15 +60,18 @@ impl fmt::Debug for Upload {
 }
 
 impl Upload {
-    /// Bytes in memory, under a name whose extension says what they are.
+    /// Bytes in memory, under a name whose extension says what they are. They leave piece by piece, so
+    /// that nothing on the way to the socket copies them whole.
     pub fn bytes(file_name: impl Into<Arc<str>>, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let length = bytes.len() as u64;
+        let length = bytes.len();
         let open = move || {
             let bytes = bytes.clone();
-            futures_util::stream::once(async move { Ok(bytes) }).boxed()
+            let pieces = (0..length).step_by(PIECE_BYTES);
+            let piece = move |from| Ok(bytes.slice(from..length.min(from + PIECE_BYTES)));
+            futures_util::stream::iter(pieces.map(piece)).boxed()
         };
-        Self::stream(file_name, length, open)
+        Self::stream(file_name, length as u64, open)
     }
 
     /// A stream of exactly `length` bytes that can be begun anew, for a try after the first one. One of

@@ -25,6 +25,7 @@ use crate::store::redis::{RedisCopies, RedisTokens};
 use crate::store::tokens::Tokens;
 use crate::store::usage::TokenUsage;
 use crate::token::central::Central;
+use crate::token::mint::Tally;
 use crate::token::publisher::Publisher;
 use crate::token::remote::{RemoteParts, RemoteTokens};
 use crate::token::{Keeper, KeeperParts, TokenSource};
@@ -101,7 +102,7 @@ fn make_keepers(
     platform: &Arc<Platform>,
     store: &Arc<dyn Tokens>,
     clock: &Arc<dyn Clock>,
-    counters: &Arc<Counters>,
+    (counters, quotas): (&Arc<Counters>, &Arc<Quotas>),
 ) -> Vec<Arc<Keeper>> {
     let keeper = |account: &AccountSettings| {
         Some(Arc::new(Keeper::new(KeeperParts {
@@ -112,6 +113,7 @@ fn make_keepers(
             platform: Arc::clone(platform),
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
+            tally: Some(Arc::clone(quotas) as Arc<dyn Tally>),
         })))
     };
     config.accounts.values().filter_map(keeper).collect()
@@ -155,6 +157,12 @@ impl Outward {
             Some(_) => None,
             None => Some(open_token_store(config, clock)?),
         };
+        let quotas = Arc::new(Quotas::new(QuotaParts {
+            store: open_counter_store(config, clock)?,
+            clock: Arc::clone(clock),
+            counters: Arc::clone(counters),
+            settings: config.quota.quotas.clone(),
+        }));
         let (keepers, sources) = match (&config.token_service, &stores) {
             (Some(service), _) => (
                 Vec::new(),
@@ -162,18 +170,18 @@ impl Outward {
             ),
             (None, None) => (Vec::new(), Vec::new()),
             (None, Some(stores)) => {
-                let keepers = make_keepers(config, &platform, &stores.tokens, clock, counters);
+                let keepers = make_keepers(
+                    config,
+                    &platform,
+                    &stores.tokens,
+                    clock,
+                    (counters, &quotas),
+                );
                 let source = |keeper: &Arc<Keeper>| Arc::clone(keeper) as Arc<dyn TokenSource>;
                 let sources = keepers.iter().map(source).collect();
                 (keepers, sources)
             }
         };
-        let quotas = Arc::new(Quotas::new(QuotaParts {
-            store: open_counter_store(config, clock)?,
-            clock: Arc::clone(clock),
-            counters: Arc::clone(counters),
-            settings: config.quota.quotas.clone(),
-        }));
         let api = Api::new(ApiParts {
             platform,
             sources: sources.clone(),

@@ -1,4 +1,4 @@
-//! The signals that mean "stop".
+//! The signals that mean "stop", and the one that means "read your configuration again".
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -24,4 +24,9 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
         }
     }
+}
+
+/// From now on SIGHUP does not end the process by itself. Needs a tokio runtime.
+pub(super) fn hang_ups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::signals::hang_ups;
 use super::{Exit, Outward, Signals, StartError, engine_runtime, system};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Handed, StoreKind};
@@ -87,6 +88,9 @@ impl TokenServer {
         } = self;
         runtime.block_on(async {
             let mut signals = Signals::listen()?;
+            // It holds no secret that changes without a restart; whoever asks all servers to read their
+            // configuration again must not end this one.
+            let _unused = hang_ups()?;
             let signal = signals.next().await;
             tracing::info!(signal, "Stopping: what is in hand is answered.");
             admin.stopping();

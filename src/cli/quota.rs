@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::admin::good;
 use super::output::{Failure, line, local_time};
-use crate::clock::Timestamp;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
 
 /// Look at the calls that the running server counted.
 #[derive(Debug, Subcommand)]
@@ -53,10 +54,11 @@ pub(super) fn run(command: &QuotaCommand, config: Option<&Path>) -> Result<ExitC
         QuotaCommand::Show(args) => {
             let path = format!("/v1/quota/{}", args.account);
             let answer = good(&config, ("GET", &path), "")?;
+            let now = SystemClock::start().now();
             for status in answer["keys"].as_array().map_or(&[][..], Vec::as_slice) {
                 match args.json {
                     true => line(status)?,
-                    false => line(told(status))?,
+                    false => line(told(status, now))?,
                 }
             }
         }
@@ -70,14 +72,18 @@ pub(super) fn run(command: &QuotaCommand, config: Option<&Path>) -> Result<ExitC
             let what = args.key.as_deref().unwrap_or("all keys");
             match args.json {
                 true => line(answer)?,
-                false => line(format_args!("{}: {what} cleared", args.account))?,
+                false => line(format_args!(
+                    "{}: {what} cleared{}",
+                    args.account,
+                    left(&answer["clears"])
+                ))?,
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(status: &Value) -> String {
+fn told(status: &Value, now: Timestamp) -> String {
     let text = |name: &str| status[name].as_str().unwrap_or_default().to_owned();
     let at = |value: &Value| local_time(Timestamp::from_milliseconds(value.as_i64().unwrap_or(0)));
     let used = status["used"].as_u64().unwrap_or(0);
@@ -99,11 +105,68 @@ fn told(status: &Value) -> String {
         told += &format!("; at most {calls} in {seconds} s");
     }
     if let Some(limit) = status["obstacle"]["limit"].as_str() {
-        let returns_at = at(&status["obstacle"]["returns_at"]);
-        told += &format!("; used up for the {limit}, returns at {returns_at}");
+        told += &format!(
+            "; used up for the {limit}, {}",
+            returns(&status["obstacle"], now)
+        );
     }
     if status["store_is_away"] == true {
         told += "; the store of counts does not answer, so this is what this server counted";
     }
     told
+}
+
+/// When calls are made again: as a clock in Beijing shows it, and how long that is from now.
+fn returns(obstacle: &Value, now: Timestamp) -> String {
+    let at = obstacle["returns_at"].as_str().unwrap_or_default();
+    let shown = at.replace('T', " ").replace('+', " +");
+    let at_ms = obstacle["returns_at_ms"].as_i64().unwrap_or(0);
+    let wait = Timestamp::from_milliseconds(at_ms).since(now);
+    format!("returns at {shown} (Beijing), {}", from_now(wait))
+}
+
+fn from_now(wait: Duration) -> String {
+    let (minutes, seconds) = (wait.as_secs() / 60, wait.as_secs() % 60);
+    let (days, hours) = (minutes / (24 * 60), minutes / 60 % 24);
+    match (days, minutes / 60, minutes) {
+        (0, 0, 0) => format!("in {seconds} s"),
+        (0, 0, _) => format!("in {minutes} min"),
+        (0, _, _) => format!("in {hours} h {} min", minutes % 60),
+        (_, _, _) => format!("in {days} d {hours} h"),
+    }
+}
+
+/// What is left of the month's clears.
+fn left(clears: &Value) -> String {
+    let remain = clears["remain"].as_u64();
+    let (Some(remain), Some(limit)) = (remain, clears["limit"].as_u64()) else {
+        return String::new();
+    };
+    let period = clears["period"].as_str().unwrap_or_default();
+    format!("; {remain} of the {limit} such clears of {period} are left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_a_quota_returns_is_told_with_its_zone_and_as_a_wait() {
+        let now = Timestamp::from_milliseconds(1_700_000_000_000);
+        for (name, seconds, expected) in [
+            ("at once", 0, "in 0 s"),
+            ("in the past", -5, "in 0 s"),
+            ("seconds", 59, "in 59 s"),
+            ("minutes", 60 * 59 + 59, "in 59 min"),
+            ("hours", 3 * 3600 + 12 * 60, "in 3 h 12 min"),
+            ("a day short of a minute", 24 * 3600 - 1, "in 23 h 59 min"),
+            ("days", (24 + 25) * 3600, "in 2 d 1 h"),
+        ] {
+            let at_ms = now.milliseconds() + seconds * 1000;
+            let obstacle =
+                json!({ "returns_at": "2026-11-26T00:01:30+08:00", "returns_at_ms": at_ms });
+            let expected = format!("returns at 2026-11-26 00:01:30 +08:00 (Beijing), {expected}");
+            assert_eq!(returns(&obstacle, now), expected, "{name}");
+        }
+    }
 }

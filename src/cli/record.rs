@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::id::AppId;
 use crate::protocol::push::{DedupeKey, Fields, Kind, Push};
-use crate::store::{Attempt, Part, PushState, Replay, StoredPush, Story};
+use crate::store::{Attempt, Part, PushState, Replay, StoredPush, Story, Turn};
 
 /// What the store knows about a push, or nothing for one that was only decoded.
 pub(super) struct Facts<'a> {
@@ -71,6 +71,7 @@ pub(super) fn story_json(story: &Story) -> Value {
         .into();
     object["attempts"] = story.attempts.iter().map(attempt_json).collect();
     object["replays"] = story.replays.iter().map(replay_json).collect();
+    object["turns"] = story.turns.iter().map(turn_json).collect();
     object["parts"] = story.parts.iter().map(part_json).collect();
     if push.kind == Kind::Malformed {
         object["body"] = String::from_utf8_lossy(&push.body).into();
@@ -91,6 +92,15 @@ fn attempt_json((run, attempt): &(u32, Attempt)) -> Value {
     })
 }
 
+/// What a part says: the call's JSON, or the document where only a passive reply can say it.
+fn said(part: &Part) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into();
+    match &part.passive {
+        Some(document) if part.message.is_empty() => text(document),
+        _ => serde_json::from_slice(&part.message).unwrap_or_else(|_| text(&part.message)),
+    }
+}
+
 fn replay_json(replay: &Replay) -> Value {
     json!({
         "run": replay.run,
@@ -100,15 +110,25 @@ fn replay_json(replay: &Replay) -> Value {
     })
 }
 
+/// How the conversation was changed, not what was remembered.
+fn turn_json(turn: &Turn) -> Value {
+    json!({
+        "run": turn.run,
+        "attempt": turn.attempt,
+        "at": turn.at.milliseconds(),
+        "conversation": turn.turned.name(),
+    })
+}
+
 fn part_json(part: &Part) -> Value {
     json!({
         "run": part.key.run,
         "ordinal": part.key.ordinal,
         "state": part.state.name(),
         "at_least_once": part.at_least_once,
+        "passive": part.passive.is_some(),
         "to": part.to.as_str(),
-        "message": serde_json::from_slice::<Value>(&part.message)
-            .unwrap_or_else(|_| String::from_utf8_lossy(&part.message).into()),
+        "message": said(part),
         "error_code": part.error_code,
         "rid": part.rid,
         "detail": part.detail,

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::output::Failure;
 use crate::app;
-use crate::config::Handed;
+use crate::config::{Handed, Needs, Watch};
 use crate::dispatch::Router;
 
 /// What the server does.
@@ -48,15 +48,20 @@ where
         let server = app::TokenServer::start(&config, handed).map_err(Failure::failed)?;
         return Ok(server.run().map_err(Failure::failed)?.code());
     }
-    let config = super::load(config)?;
+    let watch = Watch::begin(config, Needs::Accounts).map_err(|faults| Failure::wrong(&faults))?;
+    let config = watch.started().config.clone();
     let router = routes();
     router.check().map_err(Failure::wrong)?;
     app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
+    for warning in &watch.started().warnings {
+        tracing::warn!(warning, "A secret is not kept well.");
+    }
     let state = open().map_err(|error| {
         let error: Box<dyn std::error::Error + Send + Sync> = error.into();
         Failure::failed(format!("the handlers' state could not be opened: {error}"))
     })?;
     let routes = router.with_state(state).map_err(Failure::wrong)?;
     let server = app::Server::start_on(config, routes, handed).map_err(Failure::failed)?;
+    server.follow(watch).map_err(Failure::failed)?;
     Ok(server.run().map_err(Failure::failed)?.code())
 }

@@ -1,5 +1,6 @@
 //! `wxhook simulate`: the two sides of a local WeChat, each as a command.
 
+mod events;
 mod platform;
 mod push;
 
@@ -17,6 +18,7 @@ use crate::secret::AppSecret;
 use crate::simulator::handle::DevHandle;
 use crate::simulator::pusher::Identity;
 
+pub use events::EventArgs;
 pub use platform::PlatformArgs;
 pub use push::PushArgs;
 
@@ -37,9 +39,9 @@ pub enum SimulateCommand {
     /// one distinct, and prints how long the answers took.
     #[command(after_help = PUSH_EXAMPLES)]
     Push(Box<PushArgs>),
-    /// Answers API calls as api.weixin.qq.com would: access_tokens and customer messages.
+    /// Answers API calls as api.weixin.qq.com would, and pushes what WeChat says by itself.
     #[command(after_help = PLATFORM_ENDPOINTS)]
-    Platform(PlatformArgs),
+    Platform(Box<PlatformArgs>),
 }
 
 const PUSH_EXAMPLES: &str = "\
@@ -49,7 +51,9 @@ Examples:
   wxhook simulate push --text 'no {number}' --count 10000 --connections 16
   wxhook simulate push --verify --url http://127.0.0.1:8080/wechat";
 
-const PLATFORM_ENDPOINTS: &str = r#"Look inside, one JSON object a line:
+const PLATFORM_ENDPOINTS: &str = r#"Push what it says by itself, like the end of a mass message, to a server:
+  wxhook simulate platform --push-to http://127.0.0.1:8080/wechat      with the configured account's Token
+Look inside, one JSON object a line:
   GET    /simulator/status
   GET    /simulator/deliveries?after=N&openid=X&limit=M   messages that reached their users
   GET    /simulator/calls?after=N&limit=M                 every call: from where, to which host, body, answer
@@ -145,9 +149,8 @@ pub fn execute<S: Future<Output = ()>>(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     match args.command {
         SimulateCommand::Push(push) => runtime.block_on(push::push(*push, context, clock, out)),
-        SimulateCommand::Platform(platform) => {
-            runtime.block_on(async { platform::serve(platform, context, clock, out, stop()).await })
-        }
+        SimulateCommand::Platform(platform) => runtime
+            .block_on(async { platform::serve(*platform, context, clock, out, stop()).await }),
     }
 }
 

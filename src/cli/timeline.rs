@@ -3,7 +3,7 @@
 use super::output::{Failure, line, local_time};
 use crate::clock::Timestamp;
 use crate::platform::error::ErrorCode;
-use crate::store::{Attempt, Part, PartState, PushState, Replay, StoredPush, Story};
+use crate::store::{Attempt, Part, PartState, PushState, Replay, StoredPush, Story, Turned};
 
 /// Prints who and what, the timeline, and the document.
 pub(super) fn print_story(story: &Story, says: &str) -> Result<(), Failure> {
@@ -51,6 +51,8 @@ fn timeline(story: &Story) -> Vec<(Timestamp, String)> {
     );
     let attempts = story.attempts.iter();
     events.extend(attempts.map(|(run, attempt)| (attempt.ended_at, attempted(*run, attempt))));
+    let turns = story.turns.iter();
+    events.extend(turns.map(|turn| (turn.at, turned(turn.turned))));
     let parts = story.parts.iter();
     events.extend(parts.map(|part| (part.changed_at, replied(part))));
     events.sort_by_key(|(at, _)| *at);
@@ -88,6 +90,14 @@ fn attempted(run: u32, attempt: &Attempt) -> String {
     )
 }
 
+/// What was remembered is not told: it may be what the user said.
+fn turned(turned: Turned) -> String {
+    match turned {
+        Turned::Set => "conversation set: where it stands is remembered".to_owned(),
+        Turned::Cleared => "conversation cleared: nothing is remembered any more".to_owned(),
+    }
+}
+
 fn replied(part: &Part) -> String {
     let code = part.error_code.map(|code| format!(" with code {code}"));
     let meaning = part.error_code.map(|code| ErrorCode(code).meaning());
@@ -97,14 +107,19 @@ fn replied(part: &Part) -> String {
         (PartState::Waiting | PartState::Sending, true) => ", at least once",
         _ => "",
     };
+    let (passive, said) = match &part.passive {
+        Some(document) if part.message.is_empty() => (" as the answer to the push", document),
+        Some(_) => (" as the answer to the push", &part.message),
+        None => ("", &part.message),
+    };
     format!(
-        "reply {} {}{}{}{}{repeated}: {}",
+        "reply {} {}{passive}{}{}{}{repeated}: {}",
         part.key.ordinal + 1,
         part.state.name(),
         code.unwrap_or_default(),
         rid.unwrap_or_default(),
         because(detail),
-        String::from_utf8_lossy(&part.message)
+        String::from_utf8_lossy(said)
     )
 }
 

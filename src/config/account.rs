@@ -1,8 +1,13 @@
 //! One account's settings.
 
-use super::Needs;
+use std::time::Duration;
+
+use super::form::Form;
 use super::raw::Reader;
-use super::value::Problem;
+use super::value::{self, Problem};
+use super::{Needs, quota, window};
+use crate::dispatch::LATEST_PASSIVE;
+use crate::dispatch::passive::PassiveTerms;
 use crate::id::AppId;
 use crate::protocol::{Credentials, Mode, Rotating, envelope};
 use crate::secret::{AesKey, AppSecret, PushToken};
@@ -19,6 +24,8 @@ pub struct AccountSettings {
     pub token_endpoint: Option<Endpoint>,
     /// The paths at which it is served.
     pub paths: Vec<String>,
+    /// How its passive replies are used.
+    pub passive: PassiveTerms,
 }
 
 /// Reads every account; notes a fault when there is none but one is needed. Who `receives` no pushes
@@ -27,6 +34,7 @@ pub(super) fn read_all(
     reader: &mut Reader,
     needs: Needs,
     receives: bool,
+    general: PassiveTerms,
 ) -> Option<Vec<(String, AccountSettings)>> {
     let names: Vec<String> = reader
         .names("accounts")
@@ -53,14 +61,17 @@ pub(super) fn read_all(
     let single = names.len() == 1;
     let accounts: Vec<_> = names
         .iter()
-        .map(|name| Some((name.clone(), read(reader, name, single, receives)?)))
+        .map(|name| {
+            let account = read(reader, name, single, receives, general)?;
+            Some((name.clone(), account))
+        })
         .collect();
     let accounts: Vec<_> = accounts.into_iter().collect::<Option<_>>()?;
     check_paths(reader, &accounts);
     Some(accounts)
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "app_id",
     "app_secret",
     "token",
@@ -70,6 +81,8 @@ const KEYS: [&str; 9] = [
     "previous_encoding_aes_key",
     "path",
     "token_endpoint",
+    "passive_within",
+    "use_retries",
 ];
 
 fn default_is_set(reader: &Reader) -> bool {
@@ -79,11 +92,23 @@ fn default_is_set(reader: &Reader) -> bool {
 
 fn skip(reader: &mut Reader, name: &str) {
     for key in KEYS {
-        reader.text(&format!("accounts.{name}.{key}"), |_| Ok(()));
+        reader.skip(&format!("accounts.{name}.{key}"));
+    }
+    for field in window::OWN {
+        reader.skip(&format!("accounts.{name}.windows.{field}"));
+    }
+    for field in quota::OWN {
+        reader.skip(&format!("accounts.{name}.quota.{field}"));
     }
 }
 
-fn read(reader: &mut Reader, name: &str, single: bool, receives: bool) -> Option<AccountSettings> {
+fn read(
+    reader: &mut Reader,
+    name: &str,
+    single: bool,
+    receives: bool,
+    general: PassiveTerms,
+) -> Option<AccountSettings> {
     let key = |field: &str| format!("accounts.{name}.{field}");
     check_name(reader, "accounts", name);
     let app_id = reader.text(&key("app_id"), app_id);
@@ -98,6 +123,20 @@ fn read(reader: &mut Reader, name: &str, single: bool, receives: bool) -> Option
         "" => Ok(None),
         text => super::token::endpoint(text).map(Some),
     });
+    let within = reader.text(&key("passive_within"), |text| match text.trim() {
+        "" => Ok(None),
+        text => passive_within(text).map(Some),
+    });
+    let (least, most) = PASSIVE;
+    reader.form(&key("passive_within"), Form::Duration(least, most));
+    let use_retries = match reader.is_set(&key("use_retries")) {
+        true => reader.flag(&key("use_retries")),
+        false => {
+            reader.text(&key("use_retries"), |_| Ok(()));
+            Some(general.use_retries)
+        }
+    };
+    reader.form(&key("use_retries"), Form::Flag);
 
     if receives && matches!(token, Some(None)) {
         reader.fault(&key("token"), "is not set", "copy the Token (令牌) of the console's server configuration; WECHAT_TOKEN for the default account");
@@ -113,6 +152,7 @@ fn read(reader: &mut Reader, name: &str, single: bool, receives: bool) -> Option
     } else {
         Mode::Plain
     };
+    reader.comes_to(&key("mode"), mode.name());
     if mode != Mode::Plain && aes_key.is_none() {
         reader.fault(
             &key("encoding_aes_key"),
@@ -141,7 +181,37 @@ fn read(reader: &mut Reader, name: &str, single: bool, receives: bool) -> Option
         app_secret: app_secret?,
         token_endpoint: token_endpoint?,
         paths,
+        passive: PassiveTerms {
+            within: within?.unwrap_or(general.within),
+            use_retries: use_retries?,
+        },
     })
+}
+
+/// `[reply]`: what holds for accounts that do not say otherwise.
+pub(super) fn reply(reader: &mut Reader) -> Option<PassiveTerms> {
+    let within = reader.text("reply.passive_within", passive_within);
+    let (least, most) = PASSIVE;
+    reader.form("reply.passive_within", Form::Duration(least, most));
+    let use_retries = reader.flag("reply.use_retries");
+    Some(PassiveTerms {
+        within: within?,
+        use_retries: use_retries?,
+    })
+}
+
+/// The bounds of [`passive_within`], as they are written.
+const PASSIVE: (&str, &str) = ("0s", "4500ms");
+
+fn passive_within(text: &str) -> Result<Duration, Problem> {
+    let within = value::duration(text)?;
+    if within > LATEST_PASSIVE {
+        return Err(Problem::new(
+            "is more than 4500ms",
+            "WeChat waits 5 s for an answer, which must be stored and on its way before",
+        ));
+    }
+    Ok(within)
 }
 
 /// In place of a Token that is not needed: one that nobody knows, so nothing can be signed with it.

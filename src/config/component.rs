@@ -10,6 +10,8 @@ use crate::protocol::{Credentials, Mode, Rotating};
 pub struct ComponentSettings {
     /// What its notices and relayed messages are verified and opened with. Always secure mode.
     pub credentials: Credentials,
+    /// Whether WeChat's check before the platform is published (全网发布检测) is answered.
+    pub release_check: bool,
 }
 
 const KEYS: [&str; 5] = [
@@ -32,8 +34,9 @@ pub(super) fn read_all(reader: &mut Reader) -> Option<Vec<(String, ComponentSett
         if name == "default" && !set(reader, &name) {
             // Its keys are known even when none of them is set.
             for key in KEYS {
-                reader.text(&format!("components.{name}.{key}"), |_| Ok(()));
+                reader.skip(&format!("components.{name}.{key}"));
             }
+            reader.skip(&format!("components.{name}.release_check"));
             continue;
         }
         components.push(read(reader, &name).map(|component| (name, component)));
@@ -49,6 +52,7 @@ fn read(reader: &mut Reader, name: &str) -> Option<ComponentSettings> {
     let previous_token = reader.secret(&key("previous_token"), push_token);
     let current = reader.secret(&key("encoding_aes_key"), aes_key);
     let previous = reader.secret(&key("previous_encoding_aes_key"), aes_key);
+    let release_check = reader.flag(&key("release_check"));
     for (field, missing) in [
         ("token", matches!(token, Some(None))),
         ("encoding_aes_key", matches!(current, Some(None))),
@@ -68,5 +72,8 @@ fn read(reader: &mut Reader, name: &str) -> Option<ComponentSettings> {
         previous: previous?,
     };
     let credentials = Credentials::new(app_id?, Mode::Secure, token, Some(keys)).ok()?;
-    Some(ComponentSettings { credentials })
+    Some(ComponentSettings {
+        credentials,
+        release_check: release_check?,
+    })
 }

@@ -1,8 +1,9 @@
 //! Environment variables as settings: WeChat's usual names, ours, their aliases, and `…_FILE`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use super::raw::{Fault, Origin};
+use super::fault::{Fault, Origin};
 
 /// A variable that sets a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(super) struct Variable {
 }
 
 /// Names, and the keys that they set. The first name of a key is the canonical one; it wins over its aliases.
-const NAMES: [(&str, &str); 23] = [
+const NAMES: [(&str, &str); 25] = [
     ("WECHAT_APP_ID", "accounts.default.app_id"),
     ("WECHAT_APPID", "accounts.default.app_id"),
     ("WECHAT_OFFICIAL_ACCOUNT_APPID", "accounts.default.app_id"),
@@ -35,6 +36,11 @@ const NAMES: [(&str, &str); 23] = [
         "accounts.default.encoding_aes_key",
     ),
     ("WECHAT_MODE", "accounts.default.mode"),
+    ("WECHAT_PREVIOUS_TOKEN", "accounts.default.previous_token"),
+    (
+        "WECHAT_PREVIOUS_ENCODING_AES_KEY",
+        "accounts.default.previous_encoding_aes_key",
+    ),
     ("WXHOOK_LISTEN", "server.listen"),
     ("WXHOOK_ADMIN_LISTEN", "admin.listen"),
     ("WXHOOK_ADMIN_KEY", "admin.key"),
@@ -48,44 +54,102 @@ const NAMES: [(&str, &str); 23] = [
     ("WXHOOK_CONFIG", ""),
 ];
 
-/// The settings in the environment, the weaker first, and what is wrong with them.
+/// What any key's variable begins with.
+const ANY: &str = "WXHOOK__";
+/// What the name of a variable ends with that holds the path of a file.
+const BY_FILE: &str = "_FILE";
+
+/// The settings in the environment, the weaker first, and what is wrong with them. Keys that `is_known`
+/// are those of the example.
 ///
 /// An empty variable counts as not set: that is how compose files pass on what nobody defined.
-pub(super) fn settings(environment: &BTreeMap<String, String>) -> (Vec<Variable>, Vec<Fault>) {
+pub(super) fn settings(
+    environment: &BTreeMap<String, String>,
+    is_known: impl Fn(&str) -> bool,
+) -> (Vec<Variable>, Vec<Fault>) {
     let (mut variables, mut faults) = (Vec::new(), Vec::new());
-    for (name, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
-        if let Some(path) = name.strip_prefix("WXHOOK__") {
-            let key = path.to_ascii_lowercase().replace("__", ".");
-            variables.push(Variable {
-                name: name.clone(),
-                key,
-                value: value.clone(),
-            });
+    let mut add = |name: &str, key: &str| match value(environment, name, key) {
+        Ok(found) => variables.extend(found),
+        Err(fault) => faults.push(*fault),
+    };
+    let is_set = |(_, value): &(&String, &String)| !value.is_empty();
+    let mut unknown = Vec::new();
+    for (name, _) in environment.iter().filter(is_set) {
+        if name.starts_with(ANY) {
+            let direct = name
+                .strip_suffix(BY_FILE)
+                .filter(|_| !is_known(&key_of(name)));
+            // A value that is beside its file is found with the value.
+            match direct.filter(|direct| !direct.is_empty()) {
+                Some(direct)
+                    if environment
+                        .get(direct)
+                        .is_some_and(|value| !value.is_empty()) => {}
+                Some(direct) => add(direct, &key_of(direct)),
+                None => add(name, &key_of(name)),
+            }
         } else if NAMES.iter().all(|(known, _)| !names(known, name)) {
-            faults.extend(unknown(name));
+            unknown.extend(self::unknown(name));
         }
     }
-    for (known, key) in NAMES.iter().rev().filter(|(_, key)| !key.is_empty()) {
-        let by_file = format!("{known}_FILE");
-        let direct = environment.get(*known).filter(|value| !value.is_empty());
-        let file = environment.get(&by_file).filter(|value| !value.is_empty());
-        match (direct, file) {
-            (Some(_), Some(path)) => faults.push(both(known, &by_file, path)),
-            (Some(value), None) => variables.push(variable(known, key, value)),
-            (None, Some(path)) => match std::fs::read_to_string(path) {
-                Ok(text) => variables.push(variable(&by_file, key, text.trim())),
-                Err(error) => faults.push(Fault {
-                    key: (*key).to_owned(),
-                    origin: Origin::Environment(by_file),
-                    value: Some(path.clone()),
-                    problem: format!("cannot be read: {error}"),
-                    remedy: "name a file that this process may read".to_owned(),
-                }),
-            },
-            (None, None) => {}
-        }
+    for (name, key) in NAMES.iter().rev().filter(|(_, key)| !key.is_empty()) {
+        add(name, key);
     }
+    faults.splice(0..0, unknown);
     (variables, faults)
+}
+
+/// The value of one variable, or of the file that its twin names.
+fn value(
+    environment: &BTreeMap<String, String>,
+    name: &str,
+    key: &str,
+) -> Result<Option<Variable>, Box<Fault>> {
+    let by_file = format!("{name}{BY_FILE}");
+    let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    match (set(name), set(&by_file)) {
+        (Some(_), Some(path)) => Err(Box::new(both(name, &by_file, path))),
+        (Some(value), None) => Ok(Some(variable(name, key, value))),
+        (None, Some(path)) => match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Some(variable(&by_file, key, text.trim()))),
+            Err(error) => Err(Box::new(Fault {
+                key: key.to_owned(),
+                origin: Origin::Environment(by_file),
+                value: Some(path.clone()),
+                problem: format!("cannot be read: {error}"),
+                remedy: "name a file that this process may read".to_owned(),
+            })),
+        },
+        (None, None) => Ok(None),
+    }
+}
+
+fn key_of(name: &str) -> String {
+    let path = name.strip_prefix(ANY).unwrap_or(name);
+    path.to_ascii_lowercase().replace("__", ".")
+}
+
+/// The variable that sets any key.
+pub(super) fn variable_of(key: &str) -> String {
+    format!("{ANY}{}", key.to_ascii_uppercase().replace('.', "__"))
+}
+
+/// The variables that set this key beside [`variable_of`] it: the first is the canonical one.
+pub(super) fn names_of(key: &str) -> Vec<&'static str> {
+    let of_key = |(_, set): &&(&str, &str)| *set == key;
+    NAMES.iter().filter(of_key).map(|(name, _)| *name).collect()
+}
+
+/// The files that variables name.
+pub(super) fn files(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let is_ours = |name: &str| {
+        let by_name = |(known, _): &(&str, &str)| *name == format!("{known}{BY_FILE}");
+        name.starts_with(ANY) && name.ends_with(BY_FILE) || NAMES.iter().any(by_name)
+    };
+    let ours = environment.iter().filter(|(name, _)| is_ours(name));
+    ours.filter(|(_, path)| !path.is_empty())
+        .map(|(_, path)| PathBuf::from(path))
+        .collect()
 }
 
 fn variable(name: &str, key: &str, value: &str) -> Variable {
@@ -97,7 +161,7 @@ fn variable(name: &str, key: &str, value: &str) -> Variable {
 }
 
 fn names(known: &str, name: &str) -> bool {
-    name == known || name.strip_suffix("_FILE") == Some(known)
+    name == known || name.strip_suffix(BY_FILE) == Some(known)
 }
 
 fn both(known: &str, by_file: &str, path: &str) -> Fault {

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 
 use listenfd::ListenFd;
 
-use super::raw::{Fault, Faults, Origin};
+use super::fault::{Fault, Faults, Origin};
 
 /// The name of the listener that awaits pushes.
 const PUBLIC: &str = "public";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::account::AccountSettings;
 use super::raw::Reader;
-use super::rooms::{between, count};
+use super::rooms::count;
 use super::token::{TokenSettings, TokenStoreKind};
 use super::value::Problem;
 use crate::id::AppId;
@@ -47,18 +47,34 @@ pub(super) fn settings(
     tokens: Option<&TokenSettings>,
 ) -> Option<QuotaSettings> {
     // An address has a password in it.
-    let store = reader.secret("quota.store", store);
+    let store = reader.address("quota.store", store);
     let times = count(reader, "quota.times", 1, 1_000);
     let reserve_percent = count(reader, "quota.reserve_percent", 0, 90);
     let reset_at = reader.text("quota.reset_at", time_of_day);
-    let grace = reader.text("quota.reset_grace", between("0s", "1h"));
-    let ask_every = reader.text("quota.ask_every", between("10m", "1d"));
+    let grace = reader.duration("quota.reset_grace", "0s", "1h");
+    let ask_every = reader.duration("quota.ask_every", "10m", "1d");
     let automatic = automatic(reader);
     let limits = limits(reader, accounts);
-    let limits = limits.and_then(|limits| Some((limits, u32::try_from(times?).ok()?)));
-    let accounts = limits.map(|(limits, times)| {
+    let own: Vec<_> = accounts
+        .iter()
+        .map(|(name, account)| Some((account.credentials.app_id(), own(reader, name)?)))
+        .collect();
+    let own: Option<Vec<(&AppId, AccountLimits)>> = own.into_iter().collect();
+    let limits = limits.and_then(|limits| Some((limits, own?, u32::try_from(times?).ok()?)));
+    let accounts = limits.map(|(limits, own, times)| {
         let timed = |(account, limits)| (account, AccountLimits { times, ..limits });
-        limits.into_iter().map(timed).collect()
+        let mut limits: BTreeMap<_, _> = limits.into_iter().map(timed).collect();
+        for (account, own) in own {
+            let limits = limits.entry(account.clone()).or_default();
+            limits.limits.extend(own.limits);
+            if own.times > 0 {
+                limits.times = own.times;
+            }
+            if own.class == AccountClass::Test {
+                limits.class = AccountClass::Test;
+            }
+        }
+        limits
     });
     let quotas = Settings {
         accounts: accounts?,
@@ -129,6 +145,33 @@ fn automatic(reader: &mut Reader) -> Option<Automatic> {
         keys: keys?.into_iter().flatten().collect(),
         before: before?,
         keep: u64::try_from(keep?).ok()?,
+    })
+}
+
+/// The fields of an account's own limits.
+pub(super) const OWN: [&str; 3] = ["test", "times", "limits"];
+
+/// Reads what an account says beside `[quota]`. No `times` (0) is those of all.
+fn own(reader: &mut Reader, name: &str) -> Option<AccountLimits> {
+    let [test, times, limits] = OWN.map(|field| format!("accounts.{name}.quota.{field}"));
+    let test = reader.flag(&test);
+    let times = count(reader, &times, 0, 1_000);
+    let limits = reader.list(&limits, |text| match text.trim() {
+        "" => Ok(None),
+        text if text.contains('/') => Err(Problem::new(
+            format!("{text:?} names an account, and stands in one"),
+            "write KEY=NUMBER: custom_send=1000000",
+        )),
+        text => limit(text, &[]).map(Some),
+    });
+    let limits = limits?.into_iter().flatten();
+    Some(AccountLimits {
+        class: match test? {
+            true => AccountClass::Test,
+            false => AccountClass::New,
+        },
+        times: u32::try_from(times?).ok()?,
+        limits: limits.map(|(_, key, limit)| (key, limit)).collect(),
     })
 }
 

@@ -1,158 +1,72 @@
-//! What was written where, layer over layer, and the faults found in it.
+//! What was written where, layer over layer, read key by key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use super::value::Problem;
+use super::fault::{Fault, Faults, Origin};
+use super::form::Form;
+use super::nearest::nearest;
+use super::setting::Setting;
+use super::value::{self, Problem};
+use super::written::{self, Line, Written};
 use super::{EXAMPLE, Sources, environment};
 
-/// Where a value was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Nowhere: it is the default.
-    Default,
-    /// In this file.
-    File(String),
-    /// In this environment variable.
-    Environment(String),
-    /// In this command-line argument.
-    Argument(&'static str),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::File(path) => write!(f, "file {path}"),
-            Self::Environment(name) => write!(f, "environment variable {name}"),
-            Self::Argument(name) => write!(f, "argument {name}"),
-        }
-    }
-}
-
-/// One wrong or unknown setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The dotted key.
-    pub key: String,
-    /// Where it was written.
-    pub origin: Origin,
-    /// What was written; `None` for secrets and where nothing was.
-    pub value: Option<String>,
-    /// What is wrong with it.
-    pub problem: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.key)?;
-        if let Some(value) = &self.value {
-            write!(f, " = {value:?}")?;
-        }
-        if self.origin != Origin::Default {
-            write!(f, " ({})", self.origin)?;
-        }
-        write!(f, ": {}; {}", self.problem, self.remedy)
-    }
-}
-
-/// All that is wrong.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
-
-impl Faults {
-    pub(super) fn one(fault: Fault) -> Self {
-        Self(vec![fault])
-    }
-}
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().enumerate().try_for_each(|(index, fault)| {
-            let end = if index == 0 { "" } else { "\n" };
-            write!(f, "{end}{fault}")
-        })
-    }
-}
-
-impl std::error::Error for Faults {}
-
-/// A value as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Written {
-    Text(String),
-    Number(i64),
-    Flag(bool),
-    List(Vec<String>),
-    /// A kind of value that no key takes.
-    Other(&'static str),
-}
-
-impl fmt::Display for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => number.fmt(f),
-            Self::Flag(flag) => flag.fmt(f),
-            Self::List(items) => f.write_str(&items.join(", ")),
-            Self::Other(kind) => f.write_str(kind),
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Entry {
     written: Written,
     origin: Origin,
 }
 
 /// The layers, read key by key. What nobody reads is unknown.
-#[derive(Debug)]
 pub(super) struct Reader {
     entries: BTreeMap<String, Entry>,
-    /// The keys of the example: what the nearest right key is searched in.
-    known: BTreeSet<String>,
-    read: BTreeSet<String>,
+    /// The keys of the example, and its values.
+    known: BTreeMap<String, Written>,
+    /// What was read, and as what; nothing where the key is known and concerns nobody.
+    read: BTreeMap<String, Option<Form>>,
+    effective: BTreeMap<String, &'static str>,
     faults: Vec<Fault>,
 }
 
 impl Reader {
-    pub(super) fn new(sources: &Sources) -> Result<Self, super::Faults> {
+    pub(super) fn new(sources: &Sources) -> Result<Self, Faults> {
         let defaults =
-            flatten_text(EXAMPLE).map_err(|error| fault_of_file("wxhook.example.toml", &error))?;
-        let known: BTreeSet<String> = defaults.iter().map(|(key, _)| key.clone()).collect();
+            written::read(EXAMPLE).map_err(|error| fault_of_file("wxhook.example.toml", &error))?;
+        let known: BTreeMap<String, Written> = defaults
+            .iter()
+            .map(|line| (line.key.clone(), line.written.clone()))
+            .collect();
+        let is_known = |key: &str| known.contains_key(key);
+        let (variables, faults) = environment::settings(&sources.environment, is_known);
         let mut reader = Self {
             entries: BTreeMap::new(),
             known,
-            read: BTreeSet::new(),
-            faults: Vec::new(),
+            read: BTreeMap::new(),
+            effective: BTreeMap::new(),
+            faults,
         };
-        reader.lay(defaults, &Origin::Default);
+        reader.lay(defaults, |_| Origin::Default);
         if let Some((path, text)) = &sources.file {
             let path = path.display().to_string();
-            let written = flatten_text(text).map_err(|error| fault_of_file(&path, &error))?;
-            reader.lay(written, &Origin::File(path));
+            let lines = written::read(text).map_err(|error| fault_of_file(&path, &error))?;
+            reader.lay(lines, |line| Origin::File {
+                path: path.clone(),
+                line: Some(line),
+            });
         }
-        let (variables, faults) = environment::settings(&sources.environment);
-        reader.faults.extend(faults);
         for variable in variables {
+            let written = Written::Text(variable.value);
             let origin = Origin::Environment(variable.name);
-            reader.lay(vec![(variable.key, Written::Text(variable.value))], &origin);
+            reader
+                .entries
+                .insert(variable.key, Entry { written, origin });
         }
         Ok(reader)
     }
 
-    fn lay(&mut self, written: Vec<(String, Written)>, origin: &Origin) {
-        for (key, written) in written {
-            self.entries.insert(
-                key,
-                Entry {
-                    written,
-                    origin: origin.clone(),
-                },
-            );
+    fn lay(&mut self, lines: Vec<Line>, origin: impl Fn(usize) -> Origin) {
+        for Line { key, written, line } in lines {
+            let origin = origin(line);
+            self.entries.insert(key, Entry { written, origin });
         }
     }
 
@@ -167,10 +81,23 @@ impl Reader {
 
     /// Whether this key was given a value by the operator: a copy of the example file gives none.
     pub(super) fn is_set(&self, key: &str) -> bool {
-        let nothing = [Written::Text(String::new()), Written::List(Vec::new())];
-        let given =
-            |entry: &Entry| entry.origin != Origin::Default && !nothing.contains(&entry.written);
+        let given = |entry: &Entry| entry.origin != Origin::Default && !entry.written.is_empty();
         self.entries.get(key).is_some_and(given)
+    }
+
+    /// The key is known, and concerns nobody: what it belongs to is not there.
+    pub(super) fn skip(&mut self, key: &str) {
+        self.read.insert(key.to_owned(), None);
+    }
+
+    /// The key was read as a text, and is more.
+    pub(super) fn form(&mut self, key: &str, form: Form) {
+        self.read.insert(key.to_owned(), Some(form));
+    }
+
+    /// Says what an empty value comes to.
+    pub(super) fn comes_to(&mut self, key: &str, effective: &'static str) {
+        self.effective.insert(key.to_owned(), effective);
     }
 
     /// Reads a text through `parse`. A fault is noted, and `None` comes back.
@@ -179,15 +106,28 @@ impl Reader {
         key: &str,
         parse: impl FnOnce(&str) -> Result<T, Problem>,
     ) -> Option<T> {
-        self.take(key, |written| match written {
-            Written::Text(text) => parse(text),
-            _ => Err(Problem::new("is not a text", "put it in quotation marks")),
-        })
+        self.take(key, Form::Text, as_text(parse))
+    }
+
+    /// Reads a duration between two others, which the message names as they are written here.
+    pub(super) fn duration(
+        &mut self,
+        key: &str,
+        least: &'static str,
+        most: &'static str,
+    ) -> Option<std::time::Duration> {
+        let form = Form::Duration(least, most);
+        self.take(key, form, as_text(value::between(least, most)))
+    }
+
+    /// Reads a number of bytes.
+    pub(super) fn size(&mut self, key: &str) -> Option<u64> {
+        self.take(key, Form::Size, as_text(value::size))
     }
 
     /// Reads a whole number; the environment has it as text.
     pub(super) fn number(&mut self, key: &str, least: i64, most: i64) -> Option<i64> {
-        self.take(key, |written| {
+        self.take(key, Form::Number(least, most), |written| {
             let number = match written {
                 Written::Number(number) => Some(*number),
                 Written::Text(text) => text.trim().parse().ok(),
@@ -197,13 +137,13 @@ impl Reader {
             let number = number.ok_or_else(|| {
                 Problem::new("is not a whole number", format!("choose one {shown}"))
             })?;
-            super::value::within(number, &least, &most, &shown)
+            value::within(number, &least, &most, &shown)
         })
     }
 
     /// Reads true or false; the environment has it as text.
     pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
-        self.take(key, |written| match written {
+        self.take(key, Form::Flag, |written| match written {
             Written::Flag(flag) => Ok(*flag),
             Written::Text(text) => text.trim().parse().map_err(|_| not_a_flag()),
             _ => Err(not_a_flag()),
@@ -216,7 +156,7 @@ impl Reader {
         key: &str,
         parse: impl Fn(&str) -> Result<T, Problem>,
     ) -> Option<Vec<T>> {
-        self.take(key, |written| match written {
+        self.take(key, Form::List, |written| match written {
             Written::List(items) => items.iter().map(|item| parse(item)).collect(),
             Written::Text(text) => text.split(',').map(|item| parse(item.trim())).collect(),
             _ => Err(Problem::new("is not a list", "write [\"one\", \"two\"]")),
@@ -229,35 +169,36 @@ impl Reader {
         key: &str,
         parse: impl FnOnce(&str) -> Result<T, Problem>,
     ) -> Option<Option<T>> {
-        let before = self.faults.len();
-        let value = self.text(key, |text| match text.trim() {
-            "" => Ok(None),
-            text => parse(text).map(Some),
-        });
-        for fault in &mut self.faults[before..] {
-            fault.value = None;
-        }
-        value
+        self.take(key, Form::Secret, as_text(unless_empty(parse)))
+    }
+
+    /// The same for a word, or an address that may have a password in it.
+    pub(super) fn address<T>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, Problem>,
+    ) -> Option<Option<T>> {
+        self.take(key, Form::Address, as_text(unless_empty(parse)))
     }
 
     fn take<T>(
         &mut self,
         key: &str,
+        form: Form,
         parse: impl FnOnce(&Written) -> Result<T, Problem>,
     ) -> Option<T> {
-        self.read.insert(key.to_owned());
-        let entry = self.entries.get(key).cloned().unwrap_or(Entry {
-            written: Written::Text(String::new()),
+        self.read.insert(key.to_owned(), Some(form));
+        let entry = self.entries.entry(key.to_owned()).or_insert_with(|| Entry {
+            written: default_of(&self.known, key),
             origin: Origin::Default,
         });
         match parse(&entry.written) {
             Ok(value) => Some(value),
             Err(Problem { problem, remedy }) => {
-                let value = Some(entry.written.to_string());
                 self.faults.push(Fault {
                     key: key.to_owned(),
-                    origin: entry.origin,
-                    value,
+                    origin: entry.origin.clone(),
+                    value: (!form.is_secret()).then(|| entry.written.to_string()),
                     problem,
                     remedy,
                 });
@@ -287,41 +228,82 @@ impl Reader {
         });
     }
 
-    /// Everything that was written and not read is unknown.
-    pub(super) fn finish(mut self) -> Result<(), super::Faults> {
-        let unknown: Vec<(String, Entry)> = self
+    /// Every setting as it is in force. What was written and not read is unknown.
+    pub(super) fn finish(mut self) -> Result<Vec<Setting>, Faults> {
+        let unknown: Vec<Fault> = self
             .entries
             .iter()
-            .filter(|(key, entry)| entry.origin != Origin::Default && !self.read.contains(*key))
-            .map(|(key, entry)| (key.clone(), entry.clone()))
+            .filter(|(key, entry)| entry.origin != Origin::Default && !self.read.contains_key(*key))
+            .map(|(key, entry)| self.unknown(key, &entry.origin))
             .collect();
-        for (key, entry) in unknown {
-            let remedy = match self.nearest(&key) {
-                Some(known) => format!("did you mean {known}?"),
-                None => "remove it; wxhook.example.toml lists every setting".to_owned(),
-            };
-            self.faults.push(Fault {
-                key,
-                origin: entry.origin,
-                value: None,
-                problem: "is not a setting of wxhook".to_owned(),
-                remedy,
-            });
+        self.faults.extend(unknown);
+        if !self.faults.is_empty() {
+            return Err(Faults(self.faults));
         }
-        if self.faults.is_empty() {
-            Ok(())
-        } else {
-            Err(super::Faults(self.faults))
+        let mut settings = Vec::new();
+        for (key, Entry { written, origin }) in self.entries {
+            if let Some(Some(form)) = self.read.get(&key) {
+                settings.push(Setting {
+                    form: *form,
+                    effective: self.effective.get(&key).copied(),
+                    key,
+                    origin,
+                    written,
+                });
+            }
         }
+        Ok(settings)
     }
 
-    fn nearest(&self, key: &str) -> Option<&String> {
-        self.read
-            .union(&self.known)
-            .map(|known| (strsim::jaro_winkler(known, key), known))
-            .filter(|(likeness, _)| *likeness > 0.85)
-            .max_by(|one, other| one.0.total_cmp(&other.0))
-            .map(|(_, known)| known)
+    fn unknown(&self, key: &str, origin: &Origin) -> Fault {
+        let known = self
+            .read
+            .keys()
+            .chain(self.known.keys())
+            .map(String::as_str);
+        let remedy = match (nearest(key, known), origin) {
+            (Some(key), Origin::Environment(_)) => {
+                format!("did you mean {}?", environment::variable_of(&key))
+            }
+            (Some(key), _) => format!("did you mean {key}?"),
+            (None, _) => "remove it; wxhook.example.toml lists every setting".to_owned(),
+        };
+        Fault {
+            key: key.to_owned(),
+            origin: origin.clone(),
+            value: None,
+            problem: "is not a setting of wxhook".to_owned(),
+            remedy,
+        }
+    }
+}
+
+/// What the example says; of a name that the operator chose, what it says of `default`.
+fn default_of(known: &BTreeMap<String, Written>, key: &str) -> Written {
+    let mut parts: Vec<&str> = key.split('.').collect();
+    if let Some(name) = parts.get_mut(1) {
+        *name = "default";
+    }
+    let found = known.get(key).or_else(|| known.get(&parts.join(".")));
+    found.cloned().unwrap_or(Written::Text(String::new()))
+}
+
+fn as_text<T>(
+    parse: impl FnOnce(&str) -> Result<T, Problem>,
+) -> impl FnOnce(&Written) -> Result<T, Problem> {
+    |written| match written {
+        Written::Text(text) => parse(text),
+        _ => Err(Problem::new("is not a text", "put it in quotation marks")),
+    }
+}
+
+/// Nothing, when the text is empty.
+fn unless_empty<T>(
+    parse: impl FnOnce(&str) -> Result<T, Problem>,
+) -> impl FnOnce(&str) -> Result<Option<T>, Problem> {
+    |text| match text.trim() {
+        "" => Ok(None),
+        text => parse(text).map(Some),
     }
 }
 
@@ -329,10 +311,13 @@ fn not_a_flag() -> Problem {
     Problem::new("is neither true nor false", "write true or false")
 }
 
-fn fault_of_file(path: &str, error: &toml::de::Error) -> super::Faults {
-    super::Faults::one(Fault {
+fn fault_of_file(path: &str, error: &toml::de::Error) -> Faults {
+    Faults::one(Fault {
         key: "the configuration file".to_owned(),
-        origin: Origin::File(path.to_owned()),
+        origin: Origin::File {
+            path: path.to_owned(),
+            line: None,
+        },
         value: None,
         problem: format!(
             "is not TOML: {}",
@@ -340,36 +325,4 @@ fn fault_of_file(path: &str, error: &toml::de::Error) -> super::Faults {
         ),
         remedy: "mend the line that is shown".to_owned(),
     })
-}
-
-fn flatten_text(text: &str) -> Result<Vec<(String, Written)>, toml::de::Error> {
-    let table: toml::Table = toml::from_str(text)?;
-    let mut flat = Vec::new();
-    flatten("", &table, &mut flat);
-    Ok(flat)
-}
-
-fn flatten(prefix: &str, table: &toml::Table, flat: &mut Vec<(String, Written)>) {
-    for (name, value) in table {
-        let key = if prefix.is_empty() {
-            name.clone()
-        } else {
-            format!("{prefix}.{name}")
-        };
-        match value {
-            toml::Value::Table(table) => flatten(&key, table, flat),
-            toml::Value::String(text) => flat.push((key, Written::Text(text.clone()))),
-            toml::Value::Boolean(flag) => flat.push((key, Written::Flag(*flag))),
-            toml::Value::Integer(number) => flat.push((key, Written::Number(*number))),
-            toml::Value::Array(items) => {
-                let texts: Option<Vec<String>> = items
-                    .iter()
-                    .map(|item| item.as_str().map(str::to_owned))
-                    .collect();
-                let other = Written::Other("a list of something else");
-                flat.push((key, texts.map_or(other, Written::List)));
-            }
-            other => flat.push((key, Written::Other(other.type_str()))),
-        }
-    }
 }

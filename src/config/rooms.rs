@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::account::AccountSettings;
+use super::form::Form;
 use super::raw::Reader;
 use super::value::{self, Problem};
 use super::{Config, LogFormat, Needs, StoreKind, account, component, quota, token, window};
 use crate::dispatch::{Attempts, LongTexts, MAX_CUT_SIGN_BYTES};
+use crate::http::network::Network;
+use crate::http::source::AllowList;
+use crate::id::AppId;
 use crate::platform::hosts::{ApiHost, Hosts};
 use crate::secret::AdminKey;
 use crate::transport::EgressProxy;
@@ -32,7 +36,13 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         // A server for a third-party platform needs no account of its own.
         _ => Needs::NoAccount,
     };
-    let accounts = account::read_all(reader, needs, receives);
+    let reply = account::reply(reader);
+    let accounts = account::read_all(reader, needs, receives, reply.unwrap_or_default());
+    reply?;
+    let account_windows = dispatch.as_ref().and_then(|dispatch| {
+        let accounts = accounts.as_deref().unwrap_or_default();
+        account_windows(reader, accounts, &dispatch.windows)
+    });
     let token_service = token::service(reader);
     let quota = quota::settings(
         reader,
@@ -53,6 +63,21 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
             "make it longer, or the window shorter",
         );
     }
+    let asks = |accounts: &Vec<(String, super::AccountSettings)>| {
+        accounts
+            .iter()
+            .any(|(_, account)| account.app_secret.is_some())
+    };
+    if http.allow_list.wechat
+        && matches!(token_service, Some(None))
+        && accounts.as_ref().is_some_and(|accounts| !asks(accounts))
+    {
+        reader.fault(
+            "server.allow_list",
+            "holds \"wechat\", but no account has an AppSecret with which WeChat's addresses could be asked for",
+            "set app_secret, or write the addresses",
+        );
+    }
     let (hosts, mut transport, api) = api?;
     if let Some(Some(service)) = &token_service {
         let is_https = service.url.to_string().starts_with("https://");
@@ -64,7 +89,10 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         admin_key: admin_key?,
         store_kind: store_kind?,
         store: store?,
-        dispatch: dispatch?,
+        dispatch: crate::dispatch::Settings {
+            account_windows: account_windows?,
+            ..dispatch?
+        },
         hosts: Arc::new(hosts),
         transport,
         api,
@@ -85,9 +113,12 @@ fn http(reader: &mut Reader) -> Option<crate::http::Settings> {
     let admin_listen = reader.text("admin.listen", address);
     let workers = count(reader, "server.workers", 0, 1_024);
     // WeChat gives up after 5 s; an answer that leaves later is never read.
-    let request_budget = reader.text("server.request_budget", between("100ms", "4800ms"));
-    let freshness_window = reader.text("server.freshness_window", between("30s", "1d"));
+    let request_budget = reader.duration("server.request_budget", "100ms", "4800ms");
+    let freshness_window = reader.duration("server.freshness_window", "30s", "1d");
     let max_connections = count(reader, "server.max_connections", 1, 1_000_000);
+    let public_healthz = reader.flag("server.public_healthz");
+    let allow_list = reader.list("server.allow_list", allowed);
+    let trusted_proxies = reader.list("server.trusted_proxies", network);
     Some(crate::http::Settings {
         listen: listen?,
         admin_listen: admin_listen?,
@@ -95,20 +126,67 @@ fn http(reader: &mut Reader) -> Option<crate::http::Settings> {
         request_budget: request_budget?,
         freshness_window: freshness_window?,
         max_connections: max_connections?,
+        public_healthz: public_healthz?,
+        allow_list: AllowList {
+            wechat: allow_list.as_ref()?.contains(&Allowed::Wechat),
+            networks: allow_list?
+                .into_iter()
+                .filter_map(Allowed::network)
+                .collect(),
+        },
+        trusted_proxies: trusted_proxies?,
+    })
+}
+
+/// An entry of the allow-list.
+#[derive(Debug, PartialEq, Eq)]
+enum Allowed {
+    Wechat,
+    Network(Network),
+}
+
+impl Allowed {
+    fn network(self) -> Option<Network> {
+        match self {
+            Self::Wechat => None,
+            Self::Network(network) => Some(network),
+        }
+    }
+}
+
+fn allowed(text: &str) -> Result<Allowed, Problem> {
+    match text.trim() {
+        "wechat" => Ok(Allowed::Wechat),
+        text => network(text).map(Allowed::Network).map_err(|problem| {
+            Problem::new(
+                problem.problem,
+                "write \"wechat\", or an address, or a range like 203.0.113.0/24",
+            )
+        }),
+    }
+}
+
+fn network(text: &str) -> Result<Network, Problem> {
+    text.parse::<Network>().map_err(|error| {
+        Problem::new(
+            error.to_string(),
+            "write an address, or a range like 203.0.113.0/24",
+        )
     })
 }
 
 fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
     let data_dir = reader.text("store.data_dir", directory);
-    let seen_retention = reader.text("store.seen_retention", between("2m", "7d"));
+    let seen_retention = reader.duration("store.seen_retention", "2m", "7d");
     let seen_cap = count(reader, "store.seen_cap", 1_000, 100_000_000);
-    let done_retention = reader.text("store.done_retention", between("1m", "3650d"));
-    let reserve_bytes = reader.text("store.reserve_bytes", value::size);
-    let done_bytes = reader.text("store.done_bytes", value::size);
+    let done_retention = reader.duration("store.done_retention", "1m", "3650d");
+    let reserve_bytes = reader.size("store.reserve_bytes");
+    let done_bytes = reader.size("store.done_bytes");
     let dead_cap = count(reader, "store.dead_cap", 1, 100_000_000);
-    let dead_retention = reader.text("store.dead_retention", between("1m", "3650d"));
-    let max_bytes = reader.text("store.max_bytes", value::size);
-    let ride = reader.text("store.ride", between("1ms", "5s"));
+    let dead_retention = reader.duration("store.dead_retention", "1m", "3650d");
+    let max_bytes = reader.size("store.max_bytes");
+    let ride = reader.duration("store.ride", "1ms", "5s");
+    let batch = count(reader, "store.batch", 1, 1_024);
     Some(crate::store::embedded::Settings {
         data_dir: data_dir?,
         seen_retention: seen_retention?,
@@ -120,6 +198,7 @@ fn store(reader: &mut Reader) -> Option<crate::store::embedded::Settings> {
         max_bytes: max_bytes?,
         reserve_bytes: reserve_bytes?,
         ride: ride?,
+        batch: batch?,
     })
 }
 
@@ -128,8 +207,9 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let handlers = count(reader, &key("handlers"), 1, 100_000);
     let handler_threads = count(reader, &key("handler_threads"), 1, 1_024);
     let max_handler_threads = count(reader, &key("max_handler_threads"), 1, 1_024);
-    let blocked_after = reader.text(&key("blocked_after"), between("10ms", "1h"));
-    let handler_timeout = reader.text(&key("handler_timeout"), between("10ms", "1d"));
+    let blocking_threads = count(reader, &key("blocking_threads"), 1, 1_024);
+    let blocked_after = reader.duration(&key("blocked_after"), "10ms", "1h");
+    let handler_timeout = reader.duration(&key("handler_timeout"), "10ms", "1d");
     let attempts = reader.list(&key("attempts"), |text| Ok(text.to_owned()));
     let attempts = attempts.and_then(|times| {
         Attempts::after(times)
@@ -143,16 +223,23 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
             .ok()
     });
     let max_starts = count(reader, &key("max_starts"), 1, 1_000);
-    let lane_hold = reader.text(&key("lane_hold"), between("0s", "10m"));
+    let lane_hold = reader.duration(&key("lane_hold"), "0s", "10m");
     let lane_pushes = count(reader, &key("lane_pushes"), 1, 100_000);
     let pushes_in_memory = count(reader, &key("pushes_in_memory"), 1, 10_000_000);
-    let bytes_in_memory = reader.text(&key("bytes_in_memory"), value::size);
+    let bytes_in_memory = reader.size(&key("bytes_in_memory"));
     let sends = count(reader, &key("sends"), 1, 10_000);
-    let send_patience = reader.text(&key("send_patience"), between("0s", "1h"));
+    let send_patience = reader.duration(&key("send_patience"), "0s", "1h");
+    let conversation_expires = reader.duration(&key("conversation_expires"), "1s", "30d");
     let texts = texts(reader);
     let windows = window::read(reader);
-    let stale_after = reader.text(&key("stale_after"), unless_empty(between("10s", "30d")));
-    let stop_grace = reader.text(&key("stop_grace"), between("0s", "1h"));
+    let stale_after = reader.text(
+        &key("stale_after"),
+        unless_empty(value::between("10s", "30d")),
+    );
+    reader.form(&key("stale_after"), Form::Duration("10s", "30d"));
+    // Later than half a minute after the message nothing can be shown.
+    let typing_after = reader.duration(&key("typing_after"), "0s", "29s");
+    let stop_grace = reader.duration(&key("stop_grace"), "0s", "1h");
     Some(crate::dispatch::Settings {
         handlers: handlers?,
         handler_timeout: handler_timeout?,
@@ -164,15 +251,36 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
         bytes_in_memory: usize::try_from(bytes_in_memory?).ok()?,
         sends: sends?,
         send_patience: send_patience?,
+        conversation_expires: conversation_expires?,
         windows: windows?,
         texts: texts?,
         stale_after: stale_after?,
+        typing_after: Some(typing_after?).filter(|after| !after.is_zero()),
         stop_grace: stop_grace?,
         handler_threads: handler_threads?,
         max_handler_threads: max_handler_threads?,
+        blocking_threads: blocking_threads?,
         blocked_after: blocked_after?,
         ..crate::dispatch::Settings::default()
     })
+}
+
+/// The windows of the accounts that have figures of their own.
+fn account_windows(
+    reader: &mut Reader,
+    accounts: &[(String, AccountSettings)],
+    all: &crate::quota::window::Settings,
+) -> Option<BTreeMap<AppId, crate::quota::window::Settings>> {
+    let own: Vec<_> = accounts
+        .iter()
+        .map(|(name, account)| {
+            let app_id = account.credentials.app_id().clone();
+            Some((app_id, window::own(reader, name, all)?))
+        })
+        .collect();
+    let own: Vec<_> = own.into_iter().collect::<Option<_>>()?;
+    let differs = |(app_id, own): (AppId, Option<_>)| Some((app_id, own?));
+    Some(own.into_iter().filter_map(differs).collect())
 }
 
 fn texts(reader: &mut Reader) -> Option<LongTexts> {
@@ -214,14 +322,14 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
             .ok()
     });
     let proxy = reader.secret("api.proxy", proxy);
-    let connect_timeout = reader.text("api.connect_timeout", between("50ms", "1m"));
-    let timeout = reader.text("api.timeout", between("50ms", "2m"));
+    let connect_timeout = reader.duration("api.connect_timeout", "50ms", "1m");
+    let timeout = reader.duration("api.timeout", "50ms", "2m");
     let qr_host = reader.text("api.qr_host", |text| match text {
         "" => Ok(None),
         text => host(text).map(Some),
     });
-    let media_timeout = reader.text("api.media_timeout", between("1s", "10m"));
-    let patience = reader.text("api.patience", between("0s", "10m"));
+    let media_timeout = reader.duration("api.media_timeout", "1s", "10m");
+    let patience = reader.duration("api.patience", "0s", "10m");
     let busy_means_not_sent = reader.flag("api.busy_means_not_sent");
     let (hosts, qr_host) = (hosts?, qr_host?);
     let is_plain = |host: &ApiHost| !host.is_https();
@@ -246,24 +354,8 @@ pub(super) fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Op
     usize::try_from(reader.number(key, least, most)?).ok()
 }
 
-/// A duration between two others, which the message names as they are written here.
-pub(super) fn between(
-    least: &'static str,
-    most: &'static str,
-) -> impl Fn(&str) -> Result<Duration, Problem> {
-    move |text| {
-        let (low, high) = (value::duration(least)?, value::duration(most)?);
-        value::within(
-            value::duration(text)?,
-            &low,
-            &high,
-            &format!("from {least} to {most}"),
-        )
-    }
-}
-
 /// Nothing, when the text is empty.
-fn unless_empty<T>(
+pub(super) fn unless_empty<T>(
     read: impl Fn(&str) -> Result<T, Problem>,
 ) -> impl Fn(&str) -> Result<Option<T>, Problem> {
     move |text| match text.trim() {

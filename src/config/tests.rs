@@ -6,6 +6,7 @@ use super::{Config, Faults, Needs, Sources, load};
 use crate::protocol::Mode;
 use crate::quota::window::{Buckets, Figure};
 
+mod account;
 mod quota;
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
@@ -152,7 +153,7 @@ fn accounts_have_paths_by_name_by_app_id_and_of_their_own() {
     )));
     assert_eq!(
         twice.to_string(),
-        "accounts.b.app_id (file wxhook.toml): is also the AppID of accounts.a; give each account its own"
+        "accounts.b.app_id (file wxhook.toml, line 5): is also the AppID of accounts.a; give each account its own"
     );
 }
 

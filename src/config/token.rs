@@ -64,7 +64,7 @@ const CLIENT_KEYS: [&str; 3] = ["key", "rights", "accounts"];
 /// Reads `token.store` and `token.endpoint`.
 pub(super) fn settings(reader: &mut Reader) -> Option<TokenSettings> {
     // An address has a password in it.
-    let store = reader.secret("token.store", store);
+    let store = reader.address("token.store", store);
     if matches!(store, Some(None)) {
         reader.fault("token.store", "is empty", STORES);
     }
@@ -79,7 +79,7 @@ pub(super) fn settings(reader: &mut Reader) -> Option<TokenSettings> {
 
 /// Reads `[token.publish]`: an address and a key, or neither.
 fn publish(reader: &mut Reader) -> Option<Option<PublishSettings>> {
-    let url = reader.secret("token.publish.url", publish_url);
+    let url = reader.address("token.publish.url", publish_url);
     let key = reader.text("token.publish.key", publish_key);
     match (url?, key?) {
         (None, None) => Some(None),
@@ -258,9 +258,9 @@ pub(super) fn clients(
         let is_set = CLIENT_KEYS.iter().any(|field| reader.is_set(&key(field)));
         if name == "default" && !is_set {
             // Its keys are known even when none of them is set.
-            for field in CLIENT_KEYS {
-                reader.list(&key(field), |_| Ok(()));
-            }
+            CLIENT_KEYS
+                .iter()
+                .for_each(|field| reader.skip(&key(field)));
             continue;
         }
         clients.push(client(reader, &name, accounts));

@@ -61,6 +61,18 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
+/// A duration between two others, which the message names as they are written here.
+pub(super) fn between(
+    least: &'static str,
+    most: &'static str,
+) -> impl Fn(&str) -> Result<Duration, Problem> {
+    move |text| {
+        let (low, high) = (duration(least)?, duration(most)?);
+        let shown = format!("from {least} to {most}");
+        within(duration(text)?, &low, &high, &shown)
+    }
+}
+
 /// A value within bounds that the message names.
 pub(super) fn within<T: PartialOrd + std::fmt::Debug>(
     value: T,

@@ -1,7 +1,7 @@
-//! The section `[windows]`: which sending windows are counted with.
+//! The section `[windows]`, and what an account says instead: which sending windows are counted with.
 
 use super::raw::Reader;
-use super::rooms::count;
+use super::rooms::{count, unless_empty};
 use super::value::{self, Problem};
 use crate::quota::window::{Buckets, Figure, FigureError, Settings};
 
@@ -23,6 +23,29 @@ pub(super) fn read(reader: &mut Reader) -> Option<Settings> {
         buckets: buckets?,
         users: users?,
     })
+}
+
+/// The fields of an account's own windows.
+pub(super) const OWN: [&str; 5] = ["message", "menu", "follow", "scan", "buckets"];
+
+/// Reads what an account says instead of `[windows]`: nothing, if it says nothing.
+pub(super) fn own(reader: &mut Reader, name: &str, all: &Settings) -> Option<Option<Settings>> {
+    let [message, menu, follow, scan, buckets] =
+        OWN.map(|field| format!("accounts.{name}.windows.{field}"));
+    let message = reader.text(&message, unless_empty(figure));
+    let menu = reader.text(&menu, unless_empty(figure));
+    let follow = reader.text(&follow, unless_empty(figure));
+    let scan = reader.text(&scan, unless_empty(figure));
+    let buckets = reader.text(&buckets, unless_empty(self::buckets));
+    let own = Settings {
+        message: message?.unwrap_or(all.message),
+        menu: menu?.unwrap_or(all.menu),
+        follow: follow?.unwrap_or(all.follow),
+        scan: scan?.unwrap_or(all.scan),
+        buckets: buckets?.unwrap_or(all.buckets),
+        ..all.clone()
+    };
+    Some((own != *all).then_some(own))
 }
 
 /// `5 in 48h`.

@@ -7,25 +7,31 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, Timestamp};
 use crate::dispatch::accounts::Accounts;
+use crate::dispatch::blocking::Pool;
+use crate::dispatch::conversation::Remembered;
 use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, ContextParts, Deadline};
-use crate::dispatch::handler::Called;
+use crate::dispatch::gates::{AtGate, Pass};
 use crate::dispatch::live::{Live, Reply};
-use crate::dispatch::router::{Facts, Routes};
+use crate::dispatch::router::{Facts, Matched, Route, RouteId, Routes};
 use crate::dispatch::schedule::MAX_DELAY;
 use crate::dispatch::slots::Slot;
+use crate::dispatch::wording::Sayings;
 use crate::protocol::message::Message;
 use crate::protocol::push::Push;
+use crate::quota::window::Standing;
 
 /// How an attempt ended.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// The handler returned; these are the messages it says, as the platform takes them.
-    Well(Vec<Bytes>),
+    /// The handler returned; this is what it says.
+    Well(Sayings),
+    /// The handler was not run, as its route wants it for users who cannot be answered.
+    NotRun { reason: String },
     /// It failed and is to be tried again, after this time if one was asked for.
     Failed {
         error: String,
@@ -48,6 +54,15 @@ pub(crate) struct Finished {
     pub(crate) ended_at: Timestamp,
 }
 
+/// What an attempt tells the engine.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// It waits at its route's gate.
+    AtGate(AtGate),
+    /// It has ended.
+    Finished(Finished),
+}
+
 /// What one attempt needs; runs on the handlers' threads.
 pub(crate) struct Job {
     pub(crate) ticket: Slot,
@@ -57,7 +72,10 @@ pub(crate) struct Job {
     pub(crate) accounts: Accounts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
-    pub(crate) outcomes: mpsc::Sender<Finished>,
+    /// How long a conversation is remembered when a handler does not say.
+    pub(crate) conversation_expires: Duration,
+    pub(crate) pool: Pool,
+    pub(crate) reports: mpsc::Sender<Report>,
 }
 
 impl Job {
@@ -76,53 +94,131 @@ impl Job {
             verdict,
             ended_at: self.clock.now(),
         };
-        // The channel holds an outcome of every attempt that can be under way. It is closed only
-        // when the engine has ended.
-        drop(self.outcomes.try_send(finished));
+        // The channel holds a report of every attempt that can be under way. It is closed only when the
+        // engine has ended.
+        drop(self.reports.try_send(Report::Finished(finished)));
     }
 
     async fn attend(&self) -> Verdict {
-        let called = match self.call() {
-            Ok(Some(called)) => called,
-            Ok(None) => return Verdict::Well(Vec::new()),
-            Err(error) => return Verdict::GaveUp { error },
+        let push = match Push::parse(self.live.account(), &self.body) {
+            Ok(push) => Arc::new(push),
+            Err(malformed) => {
+                let error = format!("the push cannot be read: {malformed}");
+                return Verdict::GaveUp { error };
+            }
         };
+        let remembered = match self.remember().await {
+            Ok(remembered) => remembered,
+            Err(verdict) => return verdict,
+        };
+        let Some(matched) = self.find(&push, &remembered) else {
+            self.live.unrouted();
+            return Verdict::Well(Sayings::default());
+        };
+        let Matched {
+            id,
+            route,
+            captures,
+        } = matched;
+        let policy = route.policy();
+        self.live.routed(route, id);
+        let pass = match policy.at_once {
+            Some(_) => match self.pass(id).await {
+                Ok(pass) => Some(Arc::new(pass)),
+                Err(verdict) => return verdict,
+            },
+            None => None,
+        };
+        if let (true, Standing::Closed(reason)) = (policy.only_in_window, self.live.standing()) {
+            let reason = format!("not handled, as its user cannot be answered: {reason}");
+            return Verdict::NotRun { reason };
+        }
+        let context = Context::new(ContextParts {
+            captures,
+            // Kept until the handler has ended, or was dropped.
+            pass: pass.clone(),
+            ..self.context(route, &push, &remembered)
+        });
+        let called = match route.call(&context) {
+            Ok(called) => called,
+            Err(rejection) if rejection.is_wrong_kind() && route.takes_any_kind() => {
+                return Verdict::Well(Sayings::default());
+            }
+            Err(rejection) => {
+                let error = rejection.to_string();
+                return Verdict::GaveUp { error };
+            }
+        };
+        drop(context);
         match called.await {
-            Ok(messages) => self.said(&messages),
+            Ok(messages) => self.said(&push, &messages),
             Err(error) => failed(&error),
         }
     }
 
-    /// Starts the handler; `None` when none is meant.
-    ///
-    /// # Errors
-    /// Why no attempt can succeed, for people.
-    fn call(&self) -> Result<Option<Called>, String> {
-        let push = Push::parse(self.live.account(), &self.body)
-            .map_err(|malformed| format!("the push cannot be read: {malformed}"))?;
-        let push = Arc::new(push);
-        let facts = self.facts();
-        let Some(matched) = self.routes.find(&push, &facts) else {
-            self.live.unrouted();
-            return Ok(None);
-        };
-        let policy = matched.route.policy();
-        let name = matched.route.name();
-        self.live.routed(name, matched.id, policy.at_least_once);
-        let context = Context::new(ContextParts {
-            push,
-            captures: matched.captures,
-            deadline: Deadline::new(self.clock.monotonic() + self.timeout, &self.clock),
+    /// Where the user's conversation stands, when there is a user and a route that asks for it.
+    async fn remember(&self) -> Result<Remembered, Verdict> {
+        let types = self.routes.conversations();
+        let expires = self.conversation_expires;
+        if types.is_empty() || self.live.to().as_str().is_empty() {
+            return Ok(Remembered::nothing(&self.live, expires));
+        }
+        let read = Remembered::read(&self.live, types, expires).await;
+        read.map_err(|error| Verdict::Failed {
+            error: format!("the conversation cannot be read: {error}"),
+            after: None,
+        })
+    }
+
+    /// The route that wins. A step whose handler has no use for this kind of message lets it pass.
+    fn find(&self, push: &Arc<Push>, remembered: &Remembered) -> Option<Matched<'_>> {
+        let mut facts = self.facts();
+        facts.conversation = remembered.stored().cloned();
+        let matched = self.routes.find(push, &facts)?;
+        if !matched.route.is_step() {
+            return Some(matched);
+        }
+        let context = Context::new(self.context(matched.route, push, remembered));
+        if matched.route.suits(&context) {
+            return Some(matched);
+        }
+        facts.conversation = None;
+        self.routes.find(push, &facts)
+    }
+
+    /// What a handler of this route can ask for, before it is known whether its pattern caught something
+    /// and whether it has a gate.
+    fn context(&self, route: &Route, push: &Arc<Push>, remembered: &Remembered) -> ContextParts {
+        let timeout = route.policy().time_limit.unwrap_or(self.timeout);
+        ContextParts {
+            push: Arc::clone(push),
+            captures: Vec::new(),
+            deadline: Deadline::new(self.clock.monotonic() + timeout, &self.clock),
             reply: Reply::new(&self.live),
             accounts: self.accounts.clone(),
-        });
-        match matched.route.call(&context) {
-            Ok(called) => Ok(Some(called)),
-            Err(rejection) if rejection.is_wrong_kind() && matched.route.takes_any_kind() => {
-                Ok(None)
-            }
-            Err(rejection) => Err(rejection.to_string()),
+            pool: self.pool.clone(),
+            pass: None,
+            remembered: remembered.clone(),
         }
+    }
+
+    /// Waits until another handler of this route may run. Meanwhile the attempt has no thread and no time.
+    async fn pass(&self, route: RouteId) -> Result<Pass, Verdict> {
+        self.live.pause();
+        let (admit, admitted) = oneshot::channel();
+        let at_gate = AtGate {
+            ticket: self.ticket,
+            route,
+            admit,
+        };
+        // As for its end, there is room.
+        drop(self.reports.try_send(Report::AtGate(at_gate)));
+        let pass = admitted.await.map_err(|_| Verdict::Failed {
+            error: "the engine has ended".to_owned(),
+            after: None,
+        })?;
+        self.live.begin(self.clock.monotonic());
+        Ok(pass)
     }
 
     /// What routes may go by beside the push.
@@ -139,9 +235,9 @@ impl Job {
         }
     }
 
-    fn said(&self, messages: &[Message]) -> Verdict {
-        match self.live.encode_all(messages) {
-            Ok(parts) => Verdict::Well(parts),
+    fn said(&self, push: &Push, messages: &[Message]) -> Verdict {
+        match self.live.encode_all(push, messages) {
+            Ok(sayings) => Verdict::Well(sayings),
             Err(error) => Verdict::GaveUp {
                 error: error.to_string(),
             },

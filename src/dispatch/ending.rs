@@ -9,9 +9,11 @@ use crate::dispatch::engine::EngineError;
 use crate::dispatch::lane::lane_of;
 use crate::dispatch::live::Live;
 use crate::dispatch::machine::{Event, Machine};
-use crate::dispatch::outbox::{Clearance, Deliveries};
+use crate::dispatch::outbox::{Deliveries, Opening};
+use crate::dispatch::passive::LATEST_ANSWER;
 use crate::dispatch::settle::{Conclusion, Phase, Running, Terms, Times, bury, conclude};
 use crate::dispatch::slots::Slot;
+use crate::dispatch::typing::End;
 use crate::id::PushId;
 use crate::metric::Counter;
 use crate::store::{LaneKey, Next, Part, PartState, PushState, Settlement, StoredPush};
@@ -28,6 +30,8 @@ pub(crate) struct Ending {
 pub(crate) enum Follow {
     /// Nothing; the push has left.
     Leave(PushId),
+    /// The push has left, and its lane goes on only now: the user's next push needs what is committed.
+    GoOn(StoredPush),
     /// It is in its lane still, to be tried again.
     Stay,
     /// Its parts are delivered.
@@ -38,8 +42,8 @@ pub(crate) enum Follow {
 pub(crate) struct Speech {
     push: StoredPush,
     parts: Vec<Part>,
-    /// For the first part, which then is *sending* already.
-    clearance: Option<Clearance>,
+    /// How the first part goes out, which then is *sending* already.
+    opening: Option<Opening>,
 }
 
 /// A delivery that is over.
@@ -61,7 +65,6 @@ impl Machine {
     }
 
     pub(crate) fn time_out(&mut self, now: Duration) {
-        let timeout = self.parts.settings.handler_timeout;
         let mut next: Option<Duration> = None;
         let mut late = Vec::new();
         for (ticket, running) in self.running.iter() {
@@ -69,19 +72,25 @@ impl Machine {
                 continue;
             };
             // While all threads are blocked by others, the time of those who wait does not run.
-            let ends = live.begun().unwrap_or(now) + timeout;
-            if ends <= now {
-                late.push(ticket);
-            } else {
-                next = Some(next.map_or(ends, |known| known.min(ends)));
+            let begun = live.begun().unwrap_or(now);
+            let route = live.route_id();
+            let limit = route.map_or(self.parts.settings.handler_timeout, |id| self.limit_of(id));
+            if begun + limit <= now {
+                late.push((ticket, limit));
+                continue;
             }
+            let look = match route {
+                Some(_) => begun + limit,
+                None => now + self.shortest_limit(),
+            };
+            next = Some(next.map_or(look, |known| known.min(look)));
         }
         if let Some(at) = next {
             self.set_alarm(at);
         }
         let ended_at = self.parts.clock.now();
-        for ticket in late {
-            let error = format!("the handler took more than {} s", timeout.as_secs_f64());
+        for (ticket, limit) in late {
+            let error = format!("the handler took more than {} s", limit.as_secs_f64());
             self.finished(Finished {
                 ticket,
                 verdict: Verdict::TimedOut { error },
@@ -110,6 +119,10 @@ impl Machine {
             },
             live,
         };
+        ending.live.teller().ends(match &ending.verdict {
+            Verdict::Well(said) if !said.messages.is_empty() => End::Answered,
+            _ => End::Silent,
+        });
         ending.live.close();
         // Drops the task, and with it a handler that has not ended.
         running.phase = Phase::Ending;
@@ -144,12 +157,22 @@ impl Machine {
         } = conclude(&push, &live, ending.verdict, ending.times, terms);
         self.tell(&settlement);
         match retry_in {
-            Some(delay) => self.retry(push, settlement, delay),
+            Some(delay) => {
+                if delay >= LATEST_ANSWER {
+                    live.release_request();
+                }
+                self.retry(push, settlement, delay);
+            }
+            None if settlement.parts.is_empty() && settlement.conversation.is_some() => {
+                live.release_request();
+                self.settle(settlement, Follow::GoOn(push));
+            }
             None if settlement.parts.is_empty() => {
+                live.release_request();
                 self.settle(settlement, Follow::Leave(push.id));
                 self.lanes.finish(&push);
             }
-            None => self.speak(push, settlement),
+            None => self.speak(push, settlement, &live),
         }
     }
 
@@ -204,20 +227,33 @@ impl Machine {
         self.set_alarm(until);
     }
 
-    fn speak(&mut self, push: StoredPush, mut settlement: Settlement) {
-        let mut clearance = None;
+    fn speak(&mut self, push: StoredPush, mut settlement: Settlement, live: &Live) {
+        let mut opening = None;
         if let Some(first) = settlement.parts.first_mut() {
-            clearance = self.outbox.clear_now(first);
-            if clearance.is_some() {
+            opening = self.open(first, live);
+            if opening.is_some() {
                 first.state = PartState::Sending;
             }
         }
         let speech = Speech {
             push,
             parts: settlement.parts.clone(),
-            clearance,
+            opening,
         };
         self.settle(settlement, Follow::Speak(Box::new(speech)));
+    }
+
+    /// How the first part goes out, if it can at once: as the answer to the push if its request still
+    /// waits, or else by a call.
+    fn open(&self, first: &mut Part, live: &Live) -> Option<Opening> {
+        if first.passive.is_some() {
+            if let Some(promise) = live.promise() {
+                return Some(Opening::Answer(promise));
+            }
+            first.passive = None;
+        }
+        live.release_request();
+        self.outbox.clear_now(first).map(Opening::Call)
     }
 
     fn settle(&self, settlement: Settlement, follow: Follow) {
@@ -229,6 +265,10 @@ impl Machine {
         match follow {
             Follow::Stay => {}
             Follow::Leave(id) => self.intake.leave(id),
+            Follow::GoOn(push) => {
+                self.intake.leave(push.id);
+                self.lanes.finish(&push);
+            }
             Follow::Speak(speech) => {
                 self.intake.leave(speech.push.id);
                 if !settled {
@@ -236,7 +276,7 @@ impl Machine {
                     return;
                 }
                 let lane = lane_of(&speech.push);
-                self.deliver(lane, Some(speech.push), speech.parts, speech.clearance);
+                self.deliver(lane, Some(speech.push), speech.parts, speech.opening);
             }
         }
     }
@@ -247,11 +287,11 @@ impl Machine {
         lane: LaneKey,
         push: Option<StoredPush>,
         parts: Vec<Part>,
-        clearance: Option<Clearance>,
+        opening: Option<Opening>,
     ) {
         let outbox = Arc::clone(&self.outbox);
         self.sends.spawn(async move {
-            let deliveries = outbox.deliver(parts, clearance).await;
+            let deliveries = outbox.deliver(parts, opening).await;
             Spoken {
                 push,
                 lane,

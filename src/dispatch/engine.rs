@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
 use crate::clock::Clock;
 use crate::dispatch::Settings;
 use crate::dispatch::accounts::Accounts;
-use crate::dispatch::attempt::Finished;
+use crate::dispatch::attempt::Report;
 use crate::dispatch::ending::Spoken;
 use crate::dispatch::machine::{Event, Machine};
 use crate::dispatch::outbox::Courier;
+use crate::dispatch::passive::PassiveDesk;
 use crate::dispatch::replay::Replays;
 use crate::dispatch::router::Routes;
 use crate::dispatch::runtime::{HandlerRuntime, Staffing};
@@ -42,6 +43,8 @@ pub struct EngineParts {
     pub counters: Arc<Counters>,
     /// The bounds.
     pub settings: Settings,
+    /// Where the requests of pushes wait for passive replies; `None`: none does.
+    pub passive: Option<Arc<PassiveDesk>>,
 }
 
 /// Why an engine ended without being told to. The process should end: the store is of no use to it.
@@ -81,7 +84,7 @@ pub struct Engine {
 
 /// Replays on their way to the engine.
 const REPLAYS: usize = 64;
-/// Outcomes, events and deliveries taken in before the engine looks around again.
+/// Reports, events and deliveries taken in before the engine looks around again.
 const BATCH: usize = 256;
 /// How long handlers wait for what is to be remembered of sending windows.
 const REMEMBERING: Duration = Duration::from_millis(500);
@@ -98,6 +101,7 @@ impl Engine {
             threads: parts.settings.handler_threads.max(1),
             most: parts.settings.max_handler_threads,
             blocked_after: parts.settings.blocked_after,
+            blocking: parts.settings.blocking_threads,
         };
         let clock = Arc::clone(&parts.clock);
         let runtime = HandlerRuntime::start(staffing, clock, Arc::clone(&parts.counters))
@@ -148,9 +152,10 @@ impl Engine {
     /// [`EngineError`] when the store fails; then nothing more can be recorded and the process should end.
     pub async fn run(self, stop: watch::Receiver<bool>) -> Result<Stopped, EngineError> {
         let settings = &self.parts.settings;
-        // Every attempt under way reports once; of those taken as timed out, only blocked ones still do.
+        // Every attempt under way has one report on its way at most: that it waits at a gate, after which
+        // it is not under way, or its end. Of those taken as timed out, only blocked ones still report.
         let reports = settings.handlers.max(1) + settings.max_handler_threads.max(1);
-        let (sender, outcomes) = mpsc::channel(reports);
+        let (sender, reported) = mpsc::channel(reports);
         let newest = self.parts.inbox.newest();
         let inbox = Arc::clone(&self.parts.inbox);
         let mut machine = Machine::new(self.parts, self.runtime, sender);
@@ -163,7 +168,8 @@ impl Engine {
         machine.deliver_unsent().await?;
         machine.ring();
         let mut inputs = Inputs {
-            outcomes,
+            reported,
+            gates: machine.gates.bell(),
             newest,
             replays: self.replays.1,
             _replaying: self.replays.0,
@@ -191,7 +197,9 @@ async fn remember(windows: Arc<WindowKeeper>, inbox: Arc<dyn Inbox>) {
 
 /// What the engine waits for.
 struct Inputs {
-    outcomes: mpsc::Receiver<Finished>,
+    reported: mpsc::Receiver<Report>,
+    /// Rings when a handler has left its gate.
+    gates: Arc<Notify>,
     newest: watch::Receiver<PushId>,
     replays: mpsc::Receiver<PushId>,
     /// Keeps the channel open when nobody else does.
@@ -200,7 +208,7 @@ struct Inputs {
     alarm: Pin<Box<Sleep>>,
     /// What the alarm is set to, on the monotonic clock.
     armed: Option<Duration>,
-    batch: Vec<Finished>,
+    batch: Vec<Report>,
     breath: Breath,
     /// Whether the engine waits with nothing under way.
     resting: watch::Sender<bool>,
@@ -241,7 +249,8 @@ impl Breath {
 
 /// What came first.
 enum Woke {
-    Outcomes,
+    Reports,
+    Gate,
     Event(Event),
     Spoken(Result<Spoken, tokio::task::JoinError>),
     Stored,
@@ -275,7 +284,7 @@ impl Inputs {
             let woke = self.wake(machine).await;
             self.rest(false);
             match woke {
-                Woke::Outcomes => {}
+                Woke::Reports | Woke::Gate => {}
                 Woke::Event(event) => machine.happened(event)?,
                 Woke::Spoken(spoken) => machine.spoken(spoken?)?,
                 Woke::Stored => machine.intake.wake(),
@@ -297,10 +306,11 @@ impl Inputs {
     async fn wake(&mut self, machine: &mut Machine) -> Woke {
         let stopping = machine.stopping;
         tokio::select! {
-            count = self.outcomes.recv_many(&mut self.batch, BATCH) => {
+            count = self.reported.recv_many(&mut self.batch, BATCH) => {
                 debug_assert!(count > 0, "the machine holds a sender");
-                Woke::Outcomes
+                Woke::Reports
             }
+            () = self.gates.notified() => Woke::Gate,
             Some(event) = machine.work.next() => Woke::Event(event),
             Some(spoken) = machine.sends.join_next() => Woke::Spoken(spoken),
             Ok(()) = self.newest.changed(), if !stopping => Woke::Stored,
@@ -321,14 +331,14 @@ impl Inputs {
 
     /// Takes in what has come meanwhile, so that one wake serves many pushes.
     fn take_batch(&mut self, machine: &mut Machine) -> Result<(), EngineError> {
-        for finished in self.batch.drain(..) {
-            machine.finished(finished);
+        for report in self.batch.drain(..) {
+            machine.reported(report);
         }
         for _ in 0..BATCH {
-            let Ok(finished) = self.outcomes.try_recv() else {
+            let Ok(report) = self.reported.try_recv() else {
                 break;
             };
-            machine.finished(finished);
+            machine.reported(report);
         }
         for _ in 0..BATCH {
             let Some(Some(event)) = machine.work.next().now_or_never() else {

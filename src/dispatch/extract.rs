@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
 use crate::dispatch::accounts::Accounts;
+use crate::dispatch::blocking::Pool;
+use crate::dispatch::conversation::{ConversationType, Remembered};
+use crate::dispatch::gates::Pass;
 use crate::dispatch::live::Reply;
 use crate::id::{AppId, OpenId};
 use crate::protocol::push::{Push, PushType, Typed};
@@ -23,6 +26,9 @@ pub struct Context {
     deadline: Deadline,
     reply: Reply,
     accounts: Accounts,
+    pool: Pool,
+    pass: Option<Arc<Pass>>,
+    remembered: Remembered,
 }
 
 /// What a context is made of.
@@ -33,6 +39,11 @@ pub(crate) struct ContextParts {
     pub(crate) deadline: Deadline,
     pub(crate) reply: Reply,
     pub(crate) accounts: Accounts,
+    /// Where functions that are not async run.
+    pub(crate) pool: Pool,
+    /// The right to be behind the route's gate, if it has one.
+    pub(crate) pass: Option<Arc<Pass>>,
+    pub(crate) remembered: Remembered,
 }
 
 impl Context {
@@ -43,6 +54,9 @@ impl Context {
             deadline: parts.deadline,
             reply: parts.reply,
             accounts: parts.accounts,
+            pool: parts.pool,
+            pass: parts.pass,
+            remembered: parts.remembered,
         }
     }
 
@@ -66,6 +80,18 @@ impl Context {
         &self.deadline
     }
 
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.remembered
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn pass(&self) -> Option<Arc<Pass>> {
+        self.pass.clone()
+    }
+
     pub(crate) fn accounts(&self) -> &Accounts {
         &self.accounts
     }
@@ -77,8 +103,8 @@ impl Context {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}` as an argument",
     label = "this is no extractor for handlers of a `Router<{S}>`",
-    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Reply`, `Api`, `Deadline`",
-    note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` needs `T: Deserialize`"
+    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Conversation<C>`, `Reply`, `Api`, `Deadline`",
+    note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` and `Conversation<T>` need `T: Deserialize`"
 )]
 pub trait FromPush<S>: Sized {
     /// Takes the value.
@@ -86,6 +112,13 @@ pub trait FromPush<S>: Sized {
     /// # Errors
     /// A [`Rejection`] gives the push up: trying again would not make the value appear.
     fn from_push(context: &Context, state: &S) -> Result<Self, Rejection>;
+
+    /// The type of conversation that it takes. Only where a route asks for one are conversations read; an
+    /// extractor of yours that takes a [`Conversation`](crate::dispatch::Conversation) inside says so
+    /// here: `Some(ConversationType::of::<C>())`.
+    fn conversation() -> Option<ConversationType> {
+        None
+    }
 }
 
 /// Why an argument could not be made from the push.
@@ -145,6 +178,21 @@ impl<S> FromPush<S> for OpenId {
             "" => Err(Rejection::wrong_kind("the push comes from no user")),
             _ => Ok(from.clone()),
         }
+    }
+}
+
+/// What only some pushes have: `None` of a push that is of another kind.
+impl<S, T: FromPush<S>> FromPush<S> for Option<T> {
+    fn from_push(context: &Context, state: &S) -> Result<Self, Rejection> {
+        match T::from_push(context, state) {
+            Ok(value) => Ok(Some(value)),
+            Err(rejection) if rejection.is_wrong_kind() => Ok(None),
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    fn conversation() -> Option<ConversationType> {
+        T::conversation()
     }
 }
 

@@ -4,15 +4,19 @@ use std::future::Future;
 
 use futures_util::future::BoxFuture;
 
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::error::Error;
 use crate::dispatch::extract::{Context, FromPush, Rejection};
 use crate::protocol::message::{
-    Image, Message, MiniProgramPage, MpNews, MpNewsArticle, MsgMenu, Music, News, Text, Video,
-    Voice, WxCard,
+    Image, Message, MiniProgramPage, MpNews, MpNewsArticle, MsgMenu, Music, News, Text,
+    TransferToCustomerService, Video, Voice, WxCard,
 };
 
-/// A handler that was started: what it says, or why it failed.
-pub type Called = BoxFuture<'static, Result<Vec<Message>, Error>>;
+/// What a handler said, or why it failed.
+pub type Handled = Result<Vec<Message>, Error>;
+
+/// A handler that was started.
+pub type Called = BoxFuture<'static, Handled>;
 
 /// An async function that handles pushes: up to eight extractors in, a reply out.
 ///
@@ -84,8 +88,9 @@ pub type Called = BoxFuture<'static, Result<Vec<Message>, Error>>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no handler for a `Router<{S}>`",
     label = "not an async function of extractors that returns a reply",
-    note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Reply`, `Api`, `Deadline`",
+    note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Conversation<C>`, `Reply`, `Api`, `Deadline`",
     note = "it returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them whose error is a `wxhook` `Error` or turns into one",
+    note = "a function that is not async is written as `blocking(function)`",
     note = "its future must be `Send`: nothing like `Rc` or a `std` lock guard may be held across an `.await`"
 )]
 pub trait Handler<S, Inputs>: Clone + Send + Sync + 'static {
@@ -94,6 +99,19 @@ pub trait Handler<S, Inputs>: Clone + Send + Sync + 'static {
     /// # Errors
     /// The [`Rejection`] of the first argument that the push does not have.
     fn start(&self, context: &Context, state: &S) -> Result<Called, Rejection>;
+
+    /// Whether the push is of a kind that has what the arguments need.
+    fn suits(&self, context: &Context, state: &S) -> bool;
+
+    /// The types of conversations that the arguments ask for.
+    fn conversations(&self) -> Vec<ConversationType>;
+}
+
+/// Whether the push is of a kind that has this argument.
+pub(super) fn has_kind_of<S, T: FromPush<S>>(context: &Context, state: &S) -> bool {
+    T::from_push(context, state)
+        .err()
+        .is_none_or(|rejection| !rejection.is_wrong_kind())
 }
 
 macro_rules! handler {
@@ -109,6 +127,16 @@ macro_rules! handler {
             fn start(&self, context: &Context, state: &S) -> Result<Called, Rejection> {
                 let future = self($($input::from_push(context, state)?),*);
                 Ok(Box::pin(async move { future.await.into_reply() }))
+            }
+
+            #[allow(unused_variables, reason = "the one without arguments needs nothing")]
+            fn suits(&self, context: &Context, state: &S) -> bool {
+                true $(&& has_kind_of::<S, $input>(context, state))*
+            }
+
+            fn conversations(&self) -> Vec<ConversationType> {
+                let asked: [Option<ConversationType>; _] = [$($input::conversation()),*];
+                asked.into_iter().flatten().collect()
             }
         }
     };
@@ -137,8 +165,7 @@ handler!(A, B, C, D, E, G, H, I);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no reply",
     label = "a handler cannot return this",
-    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them",
-    note = "`TransferToCustomerService` can only be a passive reply, and what handlers return goes out as customer messages"
+    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them"
 )]
 pub trait IntoReply {
     /// The messages, in the order in which the user is to see them.
@@ -181,7 +208,8 @@ said!(
     MpNewsArticle,
     MsgMenu,
     WxCard,
-    MiniProgramPage
+    MiniProgramPage,
+    TransferToCustomerService
 );
 
 impl IntoReply for String {

@@ -10,11 +10,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::clock::Timestamp;
 use crate::dispatch::outbox::{Outbox, Record};
-use crate::dispatch::router::RouteId;
+use crate::dispatch::passive::{PassiveDesk, Promise};
+use crate::dispatch::router::{Route, RouteId};
+use crate::dispatch::typing::Teller;
+use crate::dispatch::wording::Sayings;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::message::{Message, MessageError};
+use crate::protocol::push::DedupeKey;
 use crate::quota::window::Standing;
-use crate::store::{Part, PartKey, PartState, StoreError, StoredPush};
+use crate::store::{ConversationChange, Part, PartKey, PartState, StoreError, StoredPush};
 
 /// Messages that one run of a push may say. The platform itself takes far fewer in a window.
 const MAX_PARTS: u32 = 100;
@@ -29,11 +33,15 @@ pub(crate) struct Live {
     route: OnceLock<(Arc<str>, Option<RouteId>)>,
     /// Whether the route wants a message sent again whose answer was not seen.
     at_least_once: AtomicBool,
+    /// Where requests wait for the answer to this push, and by which key; a replay has no request.
+    passive: Option<(Arc<PassiveDesk>, DedupeKey)>,
     /// What earlier attempts of this run have said.
     recorded: Vec<Part>,
     said: Mutex<Said>,
     /// One message at a time, in order. Held by a send until its answer is here; made by the first.
     turn: OnceLock<Arc<Semaphore>>,
+    /// Tells whoever shows the user that an answer is being prepared.
+    teller: Teller,
     outbox: Arc<Outbox>,
 }
 
@@ -45,6 +53,8 @@ struct Said {
     spoke: bool,
     /// Whether the attempt has ended.
     closed: bool,
+    /// What it makes of its user's conversation, if it ends well.
+    conversation: Option<ConversationChange>,
 }
 
 impl Live {
@@ -64,9 +74,14 @@ impl Live {
             begun: AtomicU64::new(0),
             route: OnceLock::new(),
             at_least_once: AtomicBool::new(false),
+            passive: match push.run {
+                1 => outbox.passive().map(|desk| (Arc::clone(desk), push.key)),
+                _ => None,
+            },
             recorded,
             said: Mutex::new(said),
             turn: OnceLock::new(),
+            teller: Teller::default(),
             outbox: Arc::clone(outbox),
         })
     }
@@ -83,8 +98,12 @@ impl Live {
         &self.to
     }
 
-    pub(super) fn outbox(&self) -> &Outbox {
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
     }
 
     /// Whether the push's user may be written to now.
@@ -106,21 +125,50 @@ impl Live {
         self.begun.store(milliseconds + 1, Ordering::Release);
     }
 
+    /// It waits, and its time does not run, until it is begun again.
+    pub(crate) fn pause(&self) {
+        self.begun.store(0, Ordering::Release);
+    }
+
     /// When they took it up.
     pub(crate) fn begun(&self) -> Option<Duration> {
         let milliseconds = self.begun.load(Ordering::Acquire).checked_sub(1)?;
         Some(Duration::from_millis(milliseconds))
     }
 
-    /// Notes the route that won, and whether its messages are sent again when an answer was not seen.
-    pub(crate) fn routed(&self, name: Arc<str>, id: RouteId, at_least_once: bool) {
-        self.at_least_once.store(at_least_once, Ordering::Release);
-        self.route.get_or_init(|| (name, Some(id)));
+    /// Notes the route that won, and what it asks for.
+    pub(crate) fn routed(&self, route: &Route, id: RouteId) {
+        let policy = route.policy();
+        self.at_least_once
+            .store(policy.at_least_once, Ordering::Release);
+        self.route.get_or_init(|| (route.name(), Some(id)));
+        if let Some((desk, key)) = &self.passive {
+            desk.routed(key, policy.passive_within);
+        }
     }
 
     /// Notes that no route takes the push.
     pub(crate) fn unrouted(&self) {
         self.route.get_or_init(|| ("none".into(), None));
+    }
+
+    /// Whether the request of the push waits for what is said.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let passive = self.passive.as_ref();
+        passive.is_some_and(|(desk, key)| desk.is_awaited(key))
+    }
+
+    /// Promises the request of the push an answer, if it still waits.
+    pub(crate) fn promise(&self) -> Option<Promise> {
+        let (desk, key) = self.passive.as_ref()?;
+        desk.promise(key)
+    }
+
+    /// The request of the push need not wait: nothing is said as its answer.
+    pub(crate) fn release_request(&self) {
+        if let Some((desk, key)) = &self.passive {
+            desk.close(key);
+        }
     }
 
     /// The route that won, if the attempt came so far.
@@ -136,6 +184,20 @@ impl Live {
     /// Ends the attempt: from now on nothing more is said in its name.
     pub(crate) fn close(&self) {
         self.said().closed = true;
+    }
+
+    /// Notes what becomes of the user's conversation if the attempt ends well; `false` when it has ended.
+    pub(crate) fn turn(&self, change: ConversationChange) -> bool {
+        let mut said = self.said();
+        if !said.closed {
+            said.conversation = Some(change);
+        }
+        !said.closed
+    }
+
+    /// What was noted. Only for a closed attempt: then nothing is noted any more.
+    pub(crate) fn turned(&self) -> Option<ConversationChange> {
+        self.said().conversation.take()
     }
 
     /// Whether a message of this run may have left already.
@@ -159,17 +221,21 @@ impl Live {
 
     /// The parts that a settlement holds: what the handler returned, after what it has sent, without
     /// what an earlier attempt has said under the same ordinal. `None`: more than a push may say.
-    pub(crate) fn parts(&self, messages: Vec<Bytes>) -> Option<Vec<Part>> {
+    pub(crate) fn parts(&self, sayings: Sayings) -> Option<Vec<Part>> {
+        let Sayings { messages, passive } = sayings;
         let first = self.said().next;
         let last = first.checked_add(u32::try_from(messages.len()).ok()?)?;
         if last > MAX_PARTS {
             return None;
         }
-        let parts = (first..)
+        let mut parts: Vec<Part> = (first..)
             .zip(messages)
             .filter(|(ordinal, _)| self.recorded(*ordinal).is_none())
             .map(|(ordinal, message)| self.part(ordinal, message, PartState::Waiting))
             .collect();
+        if let Some(part) = parts.first_mut().filter(|part| part.key.ordinal == first) {
+            part.passive = passive;
+        }
         Some(parts)
     }
 
@@ -192,6 +258,7 @@ impl Live {
             account: self.account.clone(),
             to: self.to.clone(),
             message,
+            passive: None,
             at_least_once: self.at_least_once.load(Ordering::Acquire),
             state,
             error_code: None,
@@ -250,6 +317,13 @@ pub enum SendError {
     /// The push comes from no user: a notice has nobody to answer.
     #[error("the push comes from no user, nobody can be answered")]
     Nobody,
+    /// Only the answer to the push itself can say it, and it is not the first thing that a handler returns,
+    /// or nobody waits for that answer (any more).
+    #[error(
+        "only the answer to the push itself (被动回复) can say it: return it first, with reply.passive_within set, \
+         and in time"
+    )]
+    AnswerOnly,
     /// The platform refused it, its sending window is closed so that it was not asked, or it could not
     /// be handed over for a long time.
     #[error("the message was not delivered: {detail}")]
@@ -354,6 +428,7 @@ impl Reply {
         turn: OwnedSemaphorePermit,
     ) -> Result<(), SendError> {
         let (tell, told) = oneshot::channel();
+        self.live.teller.speaks();
         let outbox = Arc::clone(&self.live.outbox);
         let handle = outbox.handle().clone();
         handle.spawn(async move {

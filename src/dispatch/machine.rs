@@ -7,21 +7,25 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::dispatch::attempt::{Finished, Job};
+use crate::dispatch::attempt::{Job, Report};
 use crate::dispatch::ending::{Ending, Follow, Spoken};
 use crate::dispatch::engine::{EngineError, EngineParts};
+use crate::dispatch::gates::Gates;
 use crate::dispatch::intake::Intake;
 use crate::dispatch::lane::{Bounds, Lanes};
 use crate::dispatch::live::Live;
 use crate::dispatch::outbox::Outbox;
+use crate::dispatch::router::RouteId;
 use crate::dispatch::runtime::HandlerRuntime;
 use crate::dispatch::settle::{Phase, Running, stale, started_too_often};
 use crate::dispatch::slots::{Slot, Slots};
+use crate::protocol::push::Kind;
 use crate::store::{LaneKey, Page, Part, StoreError, StoredPush};
 
 /// Pushes of a lane, from its oldest on, that a former process may have started without a mark of it
@@ -47,6 +51,8 @@ pub(crate) enum Event {
     Silent(Ending),
     /// An attempt is settled; this follows.
     Settled(Follow, Result<(), StoreError>),
+    /// A user is no longer shown that an answer is being prepared.
+    Accompanied,
     /// A mark or verdict is stored; nothing waits for it.
     Stored(Result<(), StoreError>),
 }
@@ -64,9 +70,13 @@ pub(crate) struct Machine {
     pub(crate) running: Slots<Running>,
     /// Attempts that the handlers' threads have.
     pub(crate) under_way: usize,
+    /// Users who are shown that an answer is being prepared, among the `work`.
+    accompanied: usize,
     /// Attempts whose start is marked, with what earlier ones have said: they wait for their turn.
     marked: VecDeque<(Slot, Vec<Part>)>,
-    outcomes: mpsc::Sender<Finished>,
+    /// Attempts that wait until fewer handlers of their route run.
+    pub(crate) gates: Gates,
+    reports: mpsc::Sender<Report>,
     /// Lanes that wait for a retry, by the monotonic time at which they go on.
     pub(crate) holds: BinaryHeap<Reverse<(Duration, Slot)>>,
     pub(crate) held: Slots<LaneKey>,
@@ -78,7 +88,7 @@ impl Machine {
     pub(crate) fn new(
         parts: EngineParts,
         runtime: HandlerRuntime,
-        outcomes: mpsc::Sender<Finished>,
+        reports: mpsc::Sender<Report>,
     ) -> Self {
         let settings = &parts.settings;
         let bounds = Bounds {
@@ -92,6 +102,7 @@ impl Machine {
             &parts.clock,
             &parts.counters,
             settings,
+            parts.passive.clone(),
         );
         let born = *parts.inbox.newest().borrow();
         Self {
@@ -104,8 +115,10 @@ impl Machine {
             stopping: false,
             running: Slots::default(),
             under_way: 0,
+            accompanied: 0,
             marked: VecDeque::new(),
-            outcomes,
+            gates: Gates::new(&parts.routes),
+            reports,
             holds: BinaryHeap::new(),
             held: Slots::default(),
             alarm: None,
@@ -117,6 +130,11 @@ impl Machine {
     pub(crate) fn advance(&mut self) {
         let handlers = self.parts.settings.handlers.max(1);
         while self.under_way < handlers
+            && let Some(ticket) = self.gates.admit()
+        {
+            self.let_in(ticket);
+        }
+        while self.under_way < handlers
             && let Some((ticket, recorded)) = self.marked.pop_front()
         {
             self.launch(ticket, recorded);
@@ -125,14 +143,17 @@ impl Machine {
             return;
         }
         self.read_on();
-        while self.under_way < handlers
-            && self.work.len() + self.sends.len() < self.parts.settings.open_work.max(1)
-        {
+        while self.under_way < handlers && self.open_work() < self.parts.settings.open_work.max(1) {
             let Some((push, before)) = self.lanes.next() else {
                 return;
             };
             self.start(push, before);
         }
+    }
+
+    /// Commits and deliveries under way.
+    fn open_work(&self) -> usize {
+        self.work.len() + self.sends.len() - self.accompanied
     }
 
     /// Attempts and deliveries under way.
@@ -245,13 +266,71 @@ impl Machine {
             accounts: self.parts.accounts.clone(),
             clock: Arc::clone(&self.parts.clock),
             timeout,
-            outcomes: self.outcomes.clone(),
+            conversation_expires: self.parts.settings.conversation_expires,
+            pool: self.runtime.pool(),
+            reports: self.reports.clone(),
         };
         let task = self.runtime.spawn(Box::pin(job.run()));
         running.started_at = self.parts.clock.now();
+        let typing_after = self.parts.settings.typing_after;
+        let accompanying = typing_after
+            .filter(|_| running.push.kind == Kind::Message)
+            .map(|after| live.accompany(after));
         running.phase = Phase::UnderWay { live, task };
         self.under_way += 1;
-        self.set_alarm(since + timeout);
+        if let Some(accompanying) = accompanying {
+            self.accompanied += 1;
+            self.wait_for(accompanying.map(|()| Event::Accompanied));
+        }
+        // Which route it takes is not known yet.
+        self.set_alarm(since + self.shortest_limit());
+    }
+
+    /// The shortest time that an attempt may have.
+    pub(crate) fn shortest_limit(&self) -> Duration {
+        let timeout = self.parts.settings.handler_timeout;
+        let shortest = self.parts.routes.shortest_limit();
+        shortest.map_or(timeout, |limit| limit.min(timeout))
+    }
+
+    /// The time that an attempt of this route has.
+    pub(crate) fn limit_of(&self, route: RouteId) -> Duration {
+        let policy = self.parts.routes.policy(route);
+        let limit = policy.and_then(|policy| policy.time_limit);
+        limit.unwrap_or(self.parts.settings.handler_timeout)
+    }
+
+    /// An attempt tells how far it is.
+    pub(crate) fn reported(&mut self, report: Report) {
+        match report {
+            Report::Finished(finished) => self.finished(finished),
+            Report::AtGate(attempt) => {
+                let is_under_way = self
+                    .running
+                    .get_mut(attempt.ticket)
+                    .is_some_and(|running| matches!(running.phase, Phase::UnderWay { .. }));
+                if is_under_way {
+                    self.under_way -= 1;
+                    self.gates.queue(attempt);
+                }
+            }
+        }
+    }
+
+    /// An attempt goes on behind its gate.
+    fn let_in(&mut self, ticket: Slot) {
+        self.under_way += 1;
+        let now = self.parts.clock.now();
+        let mut limit = self.parts.settings.handler_timeout;
+        if let Some(running) = self.running.get_mut(ticket) {
+            running.started_at = now;
+            if let Phase::UnderWay { live, .. } = &running.phase
+                && let Some(route) = live.route_id()
+            {
+                limit = self.limit_of(route);
+            }
+        }
+        self.set_alarm(self.parts.clock.monotonic() + limit);
     }
 
     /// Forgets an attempt whose start the store did not take: somebody else has settled the push.
@@ -289,6 +368,7 @@ impl Machine {
                 let settled = tolerated(settled)?.is_some();
                 self.follow(follow, settled);
             }
+            Event::Accompanied => self.accompanied -= 1,
             Event::Stored(stored) => drop(tolerated(stored)?),
         }
         Ok(())

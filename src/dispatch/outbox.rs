@@ -11,12 +11,14 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::api::Delivery;
+use crate::api::message::TypingCommand;
+use crate::api::{CallError, Delivery};
 use crate::clock::{Clock, Timestamp};
 use crate::dispatch::LongTexts;
+use crate::dispatch::passive::{PassiveDesk, Promise};
 use crate::dispatch::sends::{SendSlot, SendSlots};
 use crate::dispatch::windows::{Grant, WindowKeeper};
-use crate::id::AppId;
+use crate::id::{AppId, OpenId};
 use crate::metric::Counters;
 use crate::quota::window::Closed;
 use crate::store::{Inbox, Part, PartState, PartVerdict, StoreError};
@@ -27,6 +29,19 @@ pub trait Courier: Send + Sync + fmt::Debug {
     ///
     /// The future has time limits of its own. It is polled on the engine's runtime.
     fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery>;
+
+    /// Shows a user that an answer is being prepared (客服输入状态), or no longer. Whoever only delivers
+    /// messages shows nothing.
+    ///
+    /// The future has time limits of its own. It is polled on the engine's runtime.
+    fn show_typing(
+        &self,
+        _account: &AppId,
+        _user: &OpenId,
+        _command: TypingCommand,
+    ) -> BoxFuture<'static, Result<(), CallError>> {
+        std::future::ready(Ok(())).boxed()
+    }
 }
 
 /// The commit of a verdict; its effect is not waited for before the next message leaves.
@@ -68,7 +83,16 @@ pub(crate) struct Outbox {
     patience: Duration,
     texts: LongTexts,
     most_messages: u8,
+    passive: Option<Arc<PassiveDesk>>,
     handle: tokio::runtime::Handle,
+}
+
+/// The most messages that one act allows, in any account.
+fn most_messages(settings: &crate::dispatch::Settings) -> u8 {
+    let own = settings.account_windows.values();
+    let own = own.map(|windows| windows.most_messages()).max();
+    own.unwrap_or_default()
+        .max(settings.windows.most_messages())
 }
 
 impl Outbox {
@@ -79,6 +103,7 @@ impl Outbox {
         clock: &Arc<dyn Clock>,
         counters: &Arc<Counters>,
         settings: &crate::dispatch::Settings,
+        passive: Option<Arc<PassiveDesk>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             inbox: Arc::clone(inbox),
@@ -86,16 +111,26 @@ impl Outbox {
             clock: Arc::clone(clock),
             counters: Arc::clone(counters),
             slots: SendSlots::new(settings.sends),
-            windows: Arc::new(WindowKeeper::new(&settings.windows, inbox, clock)),
+            windows: Arc::new(WindowKeeper::new(
+                &settings.windows,
+                &settings.account_windows,
+                inbox,
+                clock,
+            )),
             patience: settings.send_patience,
             texts: settings.texts.clone(),
-            most_messages: settings.windows.most_messages(),
+            most_messages: most_messages(settings),
+            passive,
             handle: tokio::runtime::Handle::current(),
         })
     }
 
     pub(crate) fn handle(&self) -> &tokio::runtime::Handle {
         &self.handle
+    }
+
+    pub(crate) fn inbox(&self) -> &dyn Inbox {
+        &*self.inbox
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -106,6 +141,10 @@ impl Outbox {
         &self.counters
     }
 
+    pub(super) fn courier(&self) -> &dyn Courier {
+        &*self.courier
+    }
+
     pub(crate) fn texts(&self) -> &LongTexts {
         &self.texts
     }
@@ -113,6 +152,11 @@ impl Outbox {
     /// The most messages that one act of a user allows.
     pub(crate) fn most_messages(&self) -> u8 {
         self.most_messages
+    }
+
+    /// Where the requests of pushes wait for their answers, if any does.
+    pub(crate) fn passive(&self) -> Option<&Arc<PassiveDesk>> {
+        self.passive.as_ref()
     }
 
     /// The sending windows.
@@ -145,20 +189,20 @@ impl Outbox {
 
     /// Delivers the stored parts of a push in order.
     ///
-    /// `clearance` belongs to a first part that is *sending* already. After a part that was refused or
+    /// `opening` belongs to a first part that is *sending* already. After a part that was refused or
     /// is unknown the next one is tried all the same; only when the platform says that the user
     /// cannot be written to at all, the rest is refused unsent.
     pub(crate) async fn deliver(
         &self,
         parts: Vec<Part>,
-        mut clearance: Option<Clearance>,
+        mut opening: Option<Opening>,
     ) -> Deliveries {
         let mut deliveries = Deliveries::default();
         let mut closed: Option<i64> = None;
         for part in parts {
             let verdict = match closed {
                 Some(code) => self.untried(&part, code),
-                None => match self.deliver_part(&part, clearance.take()).await {
+                None => match self.deliver_part(&part, opening.take()).await {
                     Ok(verdict) => verdict,
                     Err(error @ StoreError::Conflict(_)) => {
                         tracing::warn!(push_id = %part.key.push, part = part.key.ordinal, %error, "A part is no longer to be sent.");
@@ -182,20 +226,55 @@ impl Outbox {
     async fn deliver_part(
         &self,
         part: &Part,
-        clearance: Option<Clearance>,
+        opening: Option<Opening>,
     ) -> Result<PartVerdict, StoreError> {
-        // First the slot: a part that waits for one is *waiting*, and after a crash still is.
-        let clearance = match clearance {
-            Some(clearance) => clearance,
-            None => match self.clear(part).await {
-                Ok(clearance) => clearance,
-                Err(closed) => return Ok(self.withhold(part, &closed)),
-            },
+        let promise = match opening {
+            Some(Opening::Call(clearance)) => return self.hand_over(part, clearance).await,
+            Some(Opening::Answer(promise)) => Some(promise),
+            None => None,
         };
-        if part.state != PartState::Sending {
-            self.inbox.mark_sending(part.clone()).await?;
+        if let Some(promise) = promise
+            && let Some(verdict) = self.answer(part, promise).await?
+        {
+            return Ok(verdict);
         }
+        if part.message.is_empty() {
+            return Ok(self.too_late(part));
+        }
+        // First the slot: a part that waits for one is *waiting*, and after a crash still is.
+        let clearance = match self.clear(part).await {
+            Ok(clearance) => clearance,
+            Err(closed) => return Ok(self.withhold(part, &closed)),
+        };
+        self.inbox.mark_sending(part.clone()).await?;
         self.hand_over(part, clearance).await
+    }
+
+    /// Gives a part that is *sending* out as the answer to its push. `None` when nobody came for it: then it
+    /// is *waiting*, to go out by a call.
+    async fn answer(
+        &self,
+        part: &Part,
+        mut promise: Promise,
+    ) -> Result<Option<PartVerdict>, StoreError> {
+        if promise.give(part.passive.clone().unwrap_or_default()).await {
+            return Ok(Some(self.answered(part)));
+        }
+        // The promise is kept meanwhile, so that no repeat is told what stands in the store.
+        self.inbox.record(self.put_back(part)).await?;
+        Ok(None)
+    }
+
+    /// It surely was not delivered: it waits for its next try.
+    fn put_back(&self, part: &Part) -> PartVerdict {
+        PartVerdict {
+            key: part.key,
+            state: PartState::Waiting,
+            error_code: None,
+            rid: None,
+            detail: None,
+            at: self.clock.now(),
+        }
     }
 
     /// Waits for a slot and takes a message out of the user's grants.
@@ -269,14 +348,7 @@ impl Outbox {
                 }
                 _ => Some(grant),
             };
-            let put_back = self.inbox.record(PartVerdict {
-                key: part.key,
-                state: PartState::Waiting,
-                error_code: None,
-                rid: None,
-                detail: None,
-                at: self.clock.now(),
-            });
+            let put_back = self.inbox.record(self.put_back(part));
             // Others may send meanwhile.
             drop(slot.take());
             let (put_back, ()) = tokio::join!(put_back, tokio::time::sleep(pause));
@@ -312,6 +384,15 @@ impl Outbox {
             reason: "the code that sends it panicked".to_owned(),
         })
     }
+}
+
+/// How a part goes out that is *sending* already.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// As the answer to its push.
+    Answer(Promise),
+    /// By a call.
+    Call(Clearance),
 }
 
 /// What a part needs before its first byte leaves.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::extract::{Context, Rejection};
 use crate::dispatch::handler::{Called, Handler};
 use crate::protocol::push::{Push, PushType};
@@ -14,34 +15,38 @@ mod facts;
 mod group;
 mod guard;
 mod hours;
+mod layer;
 mod plan;
 mod policy;
 mod routes;
 mod rule;
+mod step;
 #[cfg(test)]
 mod tests;
+mod wrap;
 
 pub use check::{RouteError, RouteErrors};
 pub use explain::{Candidate, Explanation, Outcome, Place};
 pub use facts::Facts;
 pub use guard::{Guard, account, guard};
 pub use hours::{Hours, HoursError, between};
-use routes::Route;
-pub(crate) use routes::RouteId;
+pub use layer::{AtOnce, Layer, OnlyInWindow, PassiveWithin, TimeLimit};
 pub use routes::Routes;
+pub(crate) use routes::{Matched, Route, RouteId};
 use rule::Rule;
 pub use rule::{Pattern, Specificity, TextRule, pattern};
+pub use step::Step;
 
 use self::policy::Policy;
 
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///
-/// The most specific route wins, wherever it stands: an exact text, a menu key, a pattern (in the
-/// order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
+/// The most specific route wins, wherever it stands: a step of a conversation, an exact text, a menu
+/// key, a pattern (in the order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
 /// what is left. A push that no route takes is done without an answer.
 ///
-/// What is written after a route concerns what stands before it: [`layer`](Router::layer)
-/// all routes so far, [`guard`](Router::guard), [`resumable`](Router::resumable)
+/// What is written after a route concerns what stands before it: [`layer`](Router::layer) and
+/// [`wrap`](Router::wrap) all routes so far, [`guard`](Router::guard), [`resumable`](Router::resumable)
 /// and [`at_least_once`](Router::at_least_once) the route or group just before. Groups are routers of
 /// their own, put in by [`nest`](Router::nest) or [`merge`](Router::merge).
 pub struct Router<S> {
@@ -51,10 +56,13 @@ pub struct Router<S> {
     faults: Vec<RouteError>,
 }
 
+type Suits<S> = Box<dyn Fn(&Context, &S) -> bool + Send + Sync>;
 type Start<S> = Box<dyn Fn(&Context, &S) -> Result<Called, Rejection> + Send + Sync>;
 
 struct Entry<S> {
     fixture: Fixture,
+    /// Whether a push is of a kind that its handler can take.
+    suits: Suits<S>,
     start: Start<S>,
 }
 
@@ -66,7 +74,11 @@ struct Fixture {
     /// The groups it is in, from the outermost on.
     groups: Vec<Arc<str>>,
     guards: Vec<Guard>,
+    /// Where the functions around its handler were put there, from the innermost on.
+    around: Vec<&'static Location<'static>>,
     policy: Policy,
+    /// The types of conversations that it asks for.
+    conversations: Vec<ConversationType>,
 }
 
 impl Fixture {
@@ -168,10 +180,11 @@ impl<S> Router<S> {
         let plan = self.plan()?;
         let state = Arc::new(state);
         let bound = self.entries.into_iter().map(|entry| {
-            let state = Arc::clone(&state);
+            let (state, same) = (Arc::clone(&state), Arc::clone(&state));
             Route {
                 name: entry.fixture.name().into(),
                 takes_any_kind: matches!(entry.fixture.rule, Rule::Unknown | Rule::Fallback),
+                suits: Box::new(move |context| (entry.suits)(context, &same)),
                 start: Box::new(move |context| (entry.start)(context, &state)),
                 fixture: entry.fixture,
             }
@@ -191,15 +204,23 @@ impl<S> Router<S> {
 
     #[track_caller]
     fn route<I>(mut self, rule: Rule, handler: impl Handler<S, I>) -> Self {
+        let mut conversations = handler.conversations();
+        if let Rule::Step(step) = &rule {
+            conversations.push(step.of());
+        }
         self.latest = self.entries.len();
+        let same = handler.clone();
         self.entries.push(Entry {
             fixture: Fixture {
                 rule,
                 at: Location::caller(),
                 groups: Vec::new(),
                 guards: Vec::new(),
+                around: Vec::new(),
                 policy: Policy::default(),
+                conversations,
             },
+            suits: Box::new(move |context, state| same.suits(context, state)),
             start: Box::new(move |context, state| handler.start(context, state)),
         });
         self

@@ -24,6 +24,7 @@ use futures_util::future::BoxFuture;
 use futures_util::task::AtomicWaker;
 
 use crate::clock::Clock;
+use crate::dispatch::blocking::Pool;
 use crate::metric::{Counter, Counters};
 
 /// How many threads, and when one counts as blocked.
@@ -35,6 +36,8 @@ pub(crate) struct Staffing {
     pub(crate) most: usize,
     /// How long one poll may take.
     pub(crate) blocked_after: Duration,
+    /// Threads for functions that are not async.
+    pub(crate) blocking: usize,
 }
 
 /// Runs handler futures. Dropping it tells its threads to leave; a blocked one leaves when it comes back.
@@ -42,6 +45,9 @@ pub(crate) struct HandlerRuntime {
     shop: Arc<Shop>,
     /// Timers and sockets of what handlers await. `None` only while it is dropped.
     io: Option<tokio::runtime::Runtime>,
+    /// Has the threads of functions that are not async. `None` only while it is dropped.
+    blocking: Option<tokio::runtime::Runtime>,
+    pool: Pool,
     /// Closed to end the watchdog.
     watchdog: Option<Sender<()>>,
     /// Drives the executor when there are no threads; dropped with it.
@@ -64,6 +70,11 @@ impl HandlerRuntime {
             .thread_name("handler-io")
             .enable_all()
             .build()?;
+        let blocking = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(staffing.blocking.max(1))
+            .thread_name("handler-blocking")
+            .build()?;
+        let pool = Pool::new(blocking.handle().clone(), io.handle().clone());
         let shop = Arc::new(Shop {
             executor: Executor::new(),
             crew: Mutex::default(),
@@ -77,6 +88,8 @@ impl HandlerRuntime {
         let runtime = Self {
             shop: Arc::clone(&shop),
             io: Some(io),
+            blocking: Some(blocking),
+            pool,
             watchdog: Some(stop),
             #[cfg(feature = "testing")]
             _here: None,
@@ -93,6 +106,11 @@ impl HandlerRuntime {
     /// Runs a future. Dropping the task cancels it, at the latest when it next awaits.
     pub(crate) fn spawn(&self, future: BoxFuture<'static, ()>) -> Task<()> {
         self.shop.executor.spawn(Watched(future))
+    }
+
+    /// Where functions that are not async run.
+    pub(crate) fn pool(&self) -> Pool {
+        self.pool.clone()
     }
 
     /// Tells the threads to leave and waits for them, at most `grace`. Whether all have left.
@@ -117,9 +135,9 @@ impl Drop for HandlerRuntime {
             seat.dismiss();
         }
         drop(crew);
-        if let Some(io) = self.io.take() {
+        for runtime in [self.io.take(), self.blocking.take()].into_iter().flatten() {
             // A runtime must not be waited for where an async task may be dropping us.
-            io.shutdown_background();
+            runtime.shutdown_background();
         }
     }
 }
@@ -339,7 +357,7 @@ impl Future for Watched {
 }
 
 /// Drives a future on this thread. Unlike tokio's, it lets handlers block on runtimes of their own.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);

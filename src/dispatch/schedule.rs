@@ -25,6 +25,12 @@ pub enum ScheduleError {
         /// What was written.
         text: String,
     },
+    /// No time at all, where there must be some.
+    #[error("{text:?} is no time at all: write at least \"1ms\"")]
+    NoTime {
+        /// What was written.
+        text: String,
+    },
     /// More times than a schedule may have.
     #[error("{count} times are too many: at most {MAX_RETRIES}")]
     TooMany {
@@ -84,7 +90,7 @@ impl Default for Attempts {
     }
 }
 
-fn parse_delay(text: &str) -> Result<Duration, ScheduleError> {
+pub(crate) fn parse_delay(text: &str) -> Result<Duration, ScheduleError> {
     let not_a_time = || ScheduleError::NotATime {
         text: text.to_owned(),
     };

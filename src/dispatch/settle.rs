@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::dispatch::attempt::Verdict;
 use crate::dispatch::live::{Live, SendError};
 use crate::dispatch::schedule::Attempts;
-use crate::store::{Attempt, Ended, Next, Part, Settlement, StoredPush};
+use crate::store::{Attempt, ConversationChange, Ended, Next, Part, Settlement, StoredPush};
 
 /// What follows from an attempt's end.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ pub(crate) fn conclude(
         error,
         after,
         parts,
+        conversation,
     } = read(verdict, live);
     let reason = error.clone().unwrap_or_default();
     let (next, retry_in) = match ended {
@@ -107,7 +108,11 @@ pub(crate) fn conclude(
         out_of_order: is_out_of_order(push),
     };
     Conclusion {
-        settlement: settlement(push, next, attempt, parts),
+        settlement: Settlement {
+            parts,
+            conversation,
+            ..settlement(push, next, attempt)
+        },
         retry_in,
     }
 }
@@ -140,16 +145,18 @@ pub(crate) fn bury(push: &StoredPush, reason: String, now: Timestamp) -> Settlem
         error: Some(reason.clone()),
         out_of_order: is_out_of_order(push),
     };
-    settlement(push, Next::Dead { reason }, attempt, Vec::new())
+    settlement(push, Next::Dead { reason }, attempt)
 }
 
-fn settlement(push: &StoredPush, next: Next, attempt: Attempt, parts: Vec<Part>) -> Settlement {
+/// One that says nothing.
+fn settlement(push: &StoredPush, next: Next, attempt: Attempt) -> Settlement {
     Settlement {
         push: push.id,
         run: push.run,
         next,
         attempt,
-        parts,
+        parts: Vec::new(),
+        conversation: None,
     }
 }
 
@@ -160,6 +167,7 @@ struct Reading {
     /// The delay that the handler asked for.
     after: Option<Duration>,
     parts: Vec<Part>,
+    conversation: Option<ConversationChange>,
 }
 
 fn read(verdict: Verdict, live: &Live) -> Reading {
@@ -168,16 +176,25 @@ fn read(verdict: Verdict, live: &Live) -> Reading {
         error: Some(error),
         after,
         parts: Vec::new(),
+        conversation: None,
     };
     match verdict {
-        Verdict::Well(messages) => match live.parts(messages) {
+        Verdict::Well(sayings) => match live.parts(sayings) {
             Some(parts) => Reading {
                 ended: Ended::Well,
                 error: None,
                 after: None,
                 parts,
+                conversation: live.turned(),
             },
             None => failed(Ended::GaveUp, SendError::TooMany.to_string(), None),
+        },
+        Verdict::NotRun { reason } => Reading {
+            ended: Ended::Well,
+            error: Some(reason),
+            after: None,
+            parts: Vec::new(),
+            conversation: None,
         },
         Verdict::Failed { error, after } => failed(Ended::Failed, error, after),
         Verdict::GaveUp { error } => failed(Ended::GaveUp, error, None),

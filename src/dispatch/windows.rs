@@ -1,5 +1,6 @@
 //! The sending windows as the engine keeps them: fed by what comes in, asked before anything goes out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -21,7 +22,7 @@ const PAGE: usize = 256;
 
 /// The windows, if they are to be looked at.
 pub(crate) struct WindowKeeper {
-    windows: Option<Mutex<Windows>>,
+    windows: Option<OfAccounts>,
     longest: Duration,
     clock: Arc<dyn Clock>,
     /// What was stored before this process: it is remembered, what is above is seen.
@@ -32,15 +33,45 @@ pub(crate) struct WindowKeeper {
     seen: AtomicI64,
 }
 
+/// The windows of the accounts that have figures of their own, and of all others.
+struct OfAccounts {
+    own: BTreeMap<AppId, Mutex<Windows>>,
+    others: Mutex<Windows>,
+}
+
+impl OfAccounts {
+    fn of(&self, account: &AppId) -> MutexGuard<'_, Windows> {
+        lock(self.own.get(account).unwrap_or(&self.others))
+    }
+
+    fn all(&self) -> impl Iterator<Item = MutexGuard<'_, Windows>> {
+        self.own.values().chain([&self.others]).map(lock)
+    }
+}
+
 impl WindowKeeper {
-    pub(crate) fn new(settings: &Settings, inbox: &Arc<dyn Inbox>, clock: &Arc<dyn Clock>) -> Self {
+    /// Counts by `settings`, and by `own` where an account has figures of its own.
+    pub(crate) fn new(
+        settings: &Settings,
+        own: &BTreeMap<AppId, Settings>,
+        inbox: &Arc<dyn Inbox>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
         let newest = inbox.newest();
         let born = *newest.borrow();
         let began = clock.now();
-        let windows = || Mutex::new(Windows::new(settings.clone(), began));
+        let windows = |settings: &Settings| Mutex::new(Windows::new(settings.clone(), began));
+        let of_accounts = || OfAccounts {
+            own: own
+                .iter()
+                .map(|(account, settings)| (account.clone(), windows(settings)))
+                .collect(),
+            others: windows(settings),
+        };
+        let longest = own.values().map(Settings::longest).max();
         Self {
-            windows: settings.check.then(windows),
-            longest: settings.longest(),
+            windows: settings.check.then(of_accounts),
+            longest: longest.unwrap_or_default().max(settings.longest()),
             clock: Arc::clone(clock),
             born,
             began,
@@ -57,12 +88,10 @@ impl WindowKeeper {
         let new = pushes.iter().filter(|push| push.id > self.born);
         // Reading outside the lock.
         let acts: Vec<_> = new.filter_map(|push| Some((push, act(push)?))).collect();
-        if !acts.is_empty() {
-            let mut windows = lock(windows);
-            for (push, (act, create_time)) in acts {
-                let (account, user) = (&push.account, &push.user);
-                windows.acted(account, user, act, create_time, push.received_at);
-            }
+        for (push, (act, create_time)) in acts {
+            let (account, user) = (&push.account, &push.user);
+            let mut windows = windows.of(account);
+            windows.acted(account, user, act, create_time, push.received_at);
         }
         self.seen.fetch_max(upto.0, Ordering::Release);
     }
@@ -77,7 +106,9 @@ impl WindowKeeper {
         let Some(windows) = &self.windows else {
             return Standing::Unknown;
         };
-        let standing = lock(windows).standing(self.clock.now(), account, user);
+        let standing = windows
+            .of(account)
+            .standing(self.clock.now(), account, user);
         match standing {
             Standing::Closed(_) if self.is_behind() => Standing::Unknown,
             standing => standing,
@@ -91,7 +122,7 @@ impl WindowKeeper {
     pub(crate) fn take(self: &Arc<Self>, account: &AppId, user: &OpenId) -> Result<Grant, Closed> {
         let now = self.clock.now();
         let taken = match &self.windows {
-            Some(windows) => lock(windows).take(now, account, user).map(Some),
+            Some(windows) => windows.of(account).take(now, account, user).map(Some),
             None => Ok(None),
         };
         let taken = match taken {
@@ -100,6 +131,7 @@ impl WindowKeeper {
         };
         Ok(Grant {
             keeper: Arc::clone(self),
+            account: account.clone(),
             taken,
         })
     }
@@ -121,34 +153,39 @@ impl WindowKeeper {
             sent.extend(past.parts.into_iter().filter(|part| self.was_sent(part)));
             sent.sort_by_key(|part| part.changed_at);
             let mut due = sent.drain(..).peekable();
-            let mut windows = lock(windows);
-            let remember_sent = |windows: &mut Windows, part: Part| {
+            let remember_sent = |part: Part| {
+                let mut windows = windows.of(&part.account);
                 windows.remember_sent(&part.account, &part.to, part.changed_at);
             };
             for push in &past.pushes {
                 while let Some(part) = due.next_if(|part| part.changed_at < push.received_at) {
-                    remember_sent(&mut windows, part);
+                    remember_sent(part);
                 }
                 if let Some((act, create_time)) = act(push) {
                     let (account, user) = (&push.account, &push.user);
+                    let mut windows = windows.of(account);
                     windows.remember_act(account, user, act, create_time, push.received_at);
                 }
             }
             let Some(last) = past.pushes.last() else {
-                due.for_each(|part| remember_sent(&mut windows, part));
-                windows.remembered(past.complete_since);
+                due.for_each(remember_sent);
+                let complete_since = past.complete_since;
+                windows
+                    .all()
+                    .for_each(|mut windows| windows.remembered(complete_since));
                 return Ok(());
             };
             after = last.id;
             let later: Vec<_> = due.collect();
-            drop(windows);
             sent = later;
         }
     }
 
     /// Whether a message used up a grant before this process began.
     fn was_sent(&self, part: &Part) -> bool {
-        matches!(part.state, PartState::Sent | PartState::Unknown) && part.changed_at <= self.began
+        let is_call = part.passive.is_none();
+        let may_have_left = matches!(part.state, PartState::Sent | PartState::Unknown);
+        is_call && may_have_left && part.changed_at <= self.began
     }
 
     /// Whether users may have done something that is stored and was not seen yet.
@@ -193,6 +230,7 @@ impl fmt::Debug for SharedWindows {
 /// A message taken out of its user's grants. Dropped, it is given back.
 pub(crate) struct Grant {
     keeper: Arc<WindowKeeper>,
+    account: AppId,
     taken: Option<Taken>,
 }
 
@@ -210,7 +248,8 @@ impl Grant {
     /// The platform refused the message with this code.
     pub(crate) fn refuse(self, code: i64) {
         if let (Some(taken), Some(windows)) = (&self.taken, &self.keeper.windows) {
-            lock(windows).refused(self.keeper.clock.now(), taken, code);
+            let mut windows = windows.of(&self.account);
+            windows.refused(self.keeper.clock.now(), taken, code);
         }
     }
 }
@@ -218,7 +257,7 @@ impl Grant {
 impl Drop for Grant {
     fn drop(&mut self) {
         if let (Some(taken), Some(windows)) = (&self.taken, &self.keeper.windows) {
-            lock(windows).give_back(taken);
+            windows.of(&self.account).give_back(taken);
         }
     }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::dispatch::live::{Live, SendError};
 use crate::metric::Counter;
 use crate::protocol::message::Message;
+use crate::protocol::push::Push;
 use crate::quota::window::Standing;
 
 /// Bytes of the longest [`LongTexts::cut_sign`].
@@ -28,6 +29,15 @@ impl Default for LongTexts {
     }
 }
 
+/// Everything that a handler returned, as it leaves.
+#[derive(Debug, Default)]
+pub(crate) struct Sayings {
+    /// The exact bodies of the customer messages, in order. Empty for what only a passive reply can say.
+    pub(crate) messages: Vec<Bytes>,
+    /// The first of them as the answer to the push, when its request waits and it can be said so.
+    pub(crate) passive: Option<Bytes>,
+}
+
 /// One thing to say, as the messages that leave.
 pub(super) struct Wording {
     /// Their exact bodies, in order.
@@ -42,17 +52,47 @@ impl Live {
     /// one, and long texts share the rest, the first first.
     ///
     /// # Errors
-    /// [`SendError::Message`] or [`SendError::Nobody`]: the platform would refuse it.
-    pub(crate) fn encode_all(&self, messages: &[Message]) -> Result<Vec<Bytes>, SendError> {
-        let mut left = self.allowed();
+    /// [`SendError::Message`], [`SendError::Nobody`] or [`SendError::AnswerOnly`]: the platform would refuse it.
+    pub(crate) fn encode_all(
+        &self,
+        push: &Push,
+        messages: &[Message],
+    ) -> Result<Sayings, SendError> {
+        let passive = match messages.first() {
+            Some(first) if self.is_awaited() => self.word_passively(push, first),
+            _ => None,
+        };
+        // A passive reply uses nothing of the window.
+        let mut left = self.allowed() + usize::from(passive.is_some());
         let mut bodies = Vec::with_capacity(messages.len());
         for (index, message) in messages.iter().enumerate() {
+            if index == 0 && passive.is_some() && message.is_passive_only() {
+                bodies.push(Bytes::new());
+                continue;
+            }
             let later = messages.len() - index - 1;
             let wording = self.word(message, left.saturating_sub(later))?;
             left = left.saturating_sub(wording.messages.len());
             bodies.extend(wording.messages);
         }
-        Ok(bodies)
+        Ok(Sayings {
+            messages: bodies,
+            passive,
+        })
+    }
+
+    /// The first message of what is said, as the answer to the push; `None` when such a reply cannot say it.
+    fn word_passively(&self, push: &Push, message: &Message) -> Option<Bytes> {
+        let now = self.outbox().now();
+        let texts = self.outbox().texts();
+        let document = match texts.split && !message.is_passive_only() {
+            true => {
+                let mut pieces = message.split(self.most(), &texts.cut_sign).messages;
+                pieces.swap_remove(0).to_passive(push, now)
+            }
+            false => message.to_passive(push, now),
+        };
+        Some(Bytes::from(document.ok()?.into_document()))
     }
 
     /// One thing to say, in as many messages as the window allows.
@@ -79,6 +119,9 @@ impl Live {
     fn word(&self, message: &Message, at_most: usize) -> Result<Wording, SendError> {
         if self.to().as_str().is_empty() {
             return Err(SendError::Nobody);
+        }
+        if message.is_passive_only() {
+            return Err(SendError::AnswerOnly);
         }
         let texts = self.outbox().texts();
         if !texts.split {

@@ -1,8 +1,8 @@
 //! The admin listener: is the process alive, can it take pushes, what has it counted; tokens and
 //! signatures for those who may have them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, AUTHORIZATION, HOST, WWW_AUTHENTICATE};
@@ -13,12 +13,15 @@ use tokio::sync::Semaphore;
 
 use super::client::{Caller, Client, Keyring};
 use super::file::UPLOADS_AT_ONCE;
+use super::network::Network;
+use super::source::Sources;
+use super::standing::Standing;
 use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
-use crate::dispatch::{Replays, SharedWindows};
-use crate::metric::{Counter, Counters, Gauge, Gauges};
+use crate::dispatch::{NO_CUSTOMER_MESSAGES, Replays, SharedWindows};
+use crate::metric::{Check, Counter, Counters, Gauge, Gauges, REFUSED};
 use crate::secret::AdminKey;
 use crate::store::{Health, Inbox};
 use crate::token::central::Central;
@@ -55,6 +58,8 @@ pub struct Pushes {
     pub windows: SharedWindows,
     /// What stands aside.
     pub gauges: Arc<Gauges>,
+    /// From where they may come.
+    pub sources: Arc<Sources>,
 }
 
 /// Answers operators and probes.
@@ -64,6 +69,7 @@ pub struct Admin {
     keys: Keyring,
     stopping: AtomicBool,
     uploads: Semaphore,
+    configuration: Mutex<Standing>,
 }
 
 impl Admin {
@@ -74,12 +80,18 @@ impl Admin {
             parts,
             stopping: AtomicBool::new(false),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            configuration: Mutex::default(),
         }
     }
 
     /// From now on `/readyz` says that pushes should go elsewhere.
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The configuration was read again: `/readyz` tells what became of it.
+    pub fn configured(&self, standing: Standing) {
+        *self.configuration.lock().unwrap_or_else(|e| e.into_inner()) = standing;
     }
 
     /// Stores who used tokens, as the last thing before the process ends.
@@ -176,6 +188,8 @@ impl Admin {
         let durability = pushes.map(|pushes| pushes.inbox.durability());
         let central = &self.parts.central;
         let tokens: Vec<Value> = central.at_hand().iter().map(at_a_glance).collect();
+        let configuration = self.configuration.lock().unwrap_or_else(|e| e.into_inner());
+        let configuration = configuration.json();
         let mut body = json!({
             "ready": obstacle.is_none(),
             "obstacle": obstacle,
@@ -183,14 +197,37 @@ impl Admin {
             "tokens": tokens,
             "clock_skew_seconds": central.clock_skew(),
             "quotas_used_up": self.used_up(),
+            "configuration": configuration,
         });
+        if self.parts.counters.value(Counter::PartsUnauthorized) > 0 {
+            body["advice"] = NO_CUSTOMER_MESSAGES.into();
+        }
         if let Some(pushes) = pushes {
             body["aside"] = gauged(&pushes.gauges).into();
+            body["allow_list"] = allow_list(&pushes.sources);
+            body["wrong_mode"] = self.wrong_mode().into();
         }
         match obstacle {
             None => HttpResponse::Ok().json(body),
             Some(_) => HttpResponse::ServiceUnavailable().json(body),
         }
+    }
+
+    /// What to do when rightly signed pushes come in another mode than the configured one: nobody sees a 403.
+    fn wrong_mode(&self) -> Vec<&'static str> {
+        let advice = [
+            (
+                Check::Downgrade,
+                "signed plaintext pushes were refused: choose 安全模式 in the WeChat console, or set WECHAT_MODE=plain",
+            ),
+            (
+                Check::Unexpected,
+                "signed encrypted pushes were refused: set WECHAT_ENCODING_AES_KEY and WECHAT_MODE as in the WeChat console",
+            ),
+        ];
+        let refused = |check| self.parts.counters.refused(check) > 0;
+        let advice = advice.into_iter().filter(|(check, _)| refused(*check));
+        advice.map(|(_, advice)| advice).collect()
     }
 
     fn counted(&self) -> Value {
@@ -201,6 +238,10 @@ impl Admin {
             )
         };
         let mut counted: Map<_, _> = Counter::ALL.iter().map(entry).collect();
+        counted.extend(Check::ALL.iter().map(|check| {
+            let name = format!("{REFUSED}{{check=\"{}\"}}", check.name());
+            (name, Value::from(self.parts.counters.refused(*check)))
+        }));
         if let Some(pushes) = &self.parts.pushes {
             counted.extend(gauged(&pushes.gauges));
         }
@@ -223,6 +264,23 @@ impl Admin {
         let claimed = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         self.keys.caller(claimed.filter(|_| addressed)?)
     }
+}
+
+/// From where pushes may come, for people.
+fn allow_list(sources: &Sources) -> Value {
+    let allowed = sources.allowed();
+    if !allowed.is_on() {
+        return "off".into();
+    }
+    let callbacks = sources.callbacks();
+    let networks: Vec<String> = allowed.networks.iter().map(Network::to_string).collect();
+    json!({
+        "networks": networks,
+        "wechat": allowed.wechat,
+        "wechat_addresses": callbacks.as_ref().map(|callbacks| callbacks.networks.len()),
+        "wechat_read_at": callbacks.as_ref().map(|callbacks| callbacks.read_at.seconds()),
+        "open_for_want_of_a_list": allowed.wechat && callbacks.is_none(),
+    })
 }
 
 fn gauged(gauges: &Gauges) -> Map<String, Value> {

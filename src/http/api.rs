@@ -72,7 +72,7 @@ impl Admin {
         } else {
             MAX_REPORT_BYTES
         };
-        match timeout(BODY_TIME, read(payload, limit)).await {
+        match timeout(BODY_TIME, read(payload, limit, 0)).await {
             Ok(Ok(Some(body))) => Ok(body),
             Ok(Ok(None)) => Err(HttpResponse::PayloadTooLarge()
                 .body(format!("a body may have {limit} bytes here\n"))),
@@ -154,12 +154,14 @@ fn withheld(closed: &Closed) -> HttpResponse {
     })
 }
 
-/// `None`: it is longer than the limit.
+/// `None`: it is longer than the limit. There is room for as much as was announced, so that a long body
+/// is not moved while it grows.
 pub(super) async fn read(
     mut payload: Payload,
     limit: usize,
+    announced: usize,
 ) -> Result<Option<Vec<u8>>, actix_web::error::PayloadError> {
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(announced.min(limit));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk?;
         if body.len() + chunk.len() > limit {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use actix_web::body::SizedStream;
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -37,6 +38,13 @@ struct Wanted {
 #[serde(deny_unknown_fields)]
 struct Shown {
     ticket: String,
+}
+
+/// How long a body says that it is.
+fn announced(request: &HttpRequest) -> usize {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or_default()
 }
 
 /// Why a request is not carried out.
@@ -101,7 +109,7 @@ impl Admin {
         let turn = timeout(UPLOAD_TIME, self.uploads().acquire());
         let _turn = turn.await.map_err(busy)?;
         let limit = usize::try_from(order.kind.max_bytes()).unwrap_or(usize::MAX);
-        let content = match timeout(UPLOAD_TIME, read(payload, limit)).await {
+        let content = match timeout(UPLOAD_TIME, read(payload, limit, announced(request))).await {
             Ok(Ok(Some(content))) => content,
             Ok(Ok(None)) => {
                 let kind = order.kind.name();

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::admin::Admin;
 use crate::api::{Api, CallError, Clearing};
+use crate::clock::Timestamp;
 use crate::id::AppId;
-use crate::quota::{KeyStatus, QuotaKey};
+use crate::quota::{KeyStatus, Limit, QuotaKey, zoned};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,9 +71,12 @@ impl Admin {
             Err(fault) => return HttpResponse::BadRequest().body(fault),
         };
         let api = Api::clone(&self.parts().api);
-        let clear = async move { api.clear(&account, clearing).await };
+        let clear = async move {
+            api.clear(&account, clearing).await?;
+            Ok(left_of(&api, &account, clearing).await)
+        };
         match self.parts().central.runtime().spawn(clear).await {
-            Ok(Ok(())) => HttpResponse::Ok().json(json!({ "cleared": true })),
+            Ok(Ok(clears)) => HttpResponse::Ok().json(json!({ "cleared": true, "clears": clears })),
             Ok(Err(error @ CallError::Request(_))) => {
                 HttpResponse::BadRequest().body(format!("{error}\n"))
             }
@@ -89,7 +93,7 @@ impl Admin {
             json!({
                 "account": account.as_str(),
                 "key": status.key.name(),
-                "returns_at": status.obstacle.map(|(_, returns_at)| returns_at.milliseconds()),
+                "returns_at": status.obstacle.map(|(_, returns_at)| zoned(returns_at)),
             })
         };
         used_up.iter().map(shown).collect()
@@ -106,7 +110,27 @@ fn missing(account: &str) -> HttpResponse {
     ))
 }
 
-/// Times are in milliseconds since 1970.
+/// What is left of the month's clears of this kind.
+async fn left_of(api: &Api, account: &AppId, clearing: Clearing) -> Option<Value> {
+    let key = match clearing {
+        Clearing::One(_) => QuotaKey::CLEAR_ONE,
+        Clearing::All => QuotaKey::CLEAR_ALL,
+    };
+    let statuses = api.quotas()?.status(account).await;
+    let status = statuses.iter().find(|status| status.key == key)?;
+    Some(shown(status))
+}
+
+/// What is in the way, and until when: for people in Beijing, and for machines.
+fn told((limit, returns_at): (Limit, Timestamp)) -> Value {
+    json!({
+        "limit": limit.name(),
+        "returns_at": zoned(returns_at),
+        "returns_at_ms": returns_at.milliseconds(),
+    })
+}
+
+/// Times are in milliseconds since 1970, where they do not name their zone.
 fn shown(status: &KeyStatus) -> Value {
     let row = status.key.row();
     let platform = status.platform.map(|(figures, asked_at)| {
@@ -117,9 +141,7 @@ fn shown(status: &KeyStatus) -> Value {
             "asked_at": asked_at.milliseconds(),
         })
     });
-    let obstacle = status.obstacle.map(|(limit, returns_at)| {
-        json!({ "limit": limit.name(), "returns_at": returns_at.milliseconds() })
-    });
+    let obstacle = status.obstacle.map(told);
     let rate = status
         .rate
         .map(|rate| json!({ "calls": rate.calls, "seconds": rate.per.as_secs() }));

@@ -1,11 +1,15 @@
 //! Why a request is not answered `success`: status, counter and log line in one declaration.
 
+use std::net::IpAddr;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ALLOW;
 
-use crate::metric::{Counter, Counters};
+use crate::metric::{Check, Counter, Counters};
+use crate::protocol::envelope::EnvelopeError;
 use crate::protocol::{EchoError, OpenError, QueryError, Refusal};
+use crate::store::StoreError;
 
 /// A request that gets an empty answer with an error status. What it says stays in the log: a forger
 /// learns nothing but the status, and that is the same for every failed authentication.
@@ -29,6 +33,12 @@ pub(super) enum Rejection {
     /// The signed timestamp is too far from our clock.
     #[error("the signed timestamp is {offset_seconds} s behind our clock")]
     Stale { offset_seconds: i64 },
+    /// The source is not on the allow-list.
+    #[error("the source {source_address:?} is not on the allow-list")]
+    Unlisted { source_address: Option<IpAddr> },
+    /// In plaintext mode: the signature was seen around another body.
+    #[error("this signature came with another body before")]
+    Replayed,
     /// The body is longer than allowed.
     #[error("the body is longer than {} bytes", super::MAX_BODY_BYTES)]
     TooLarge,
@@ -46,7 +56,16 @@ pub(super) enum Rejection {
     Overloaded,
     /// The store failed or refuses.
     #[error("the push was not stored: {0}")]
-    Store(#[from] crate::store::StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Late => Self::Overloaded,
+            error => Self::Store(error),
+        }
+    }
 }
 
 impl Rejection {
@@ -55,7 +74,9 @@ impl Rejection {
             Self::UnknownPath => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Query(_) | Self::NoEcho(_) | Self::BrokenBody => StatusCode::BAD_REQUEST,
-            Self::Refused(_) | Self::Stale { .. } => StatusCode::FORBIDDEN,
+            Self::Refused(_) | Self::Stale { .. } | Self::Unlisted { .. } | Self::Replayed => {
+                StatusCode::FORBIDDEN
+            }
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::Body(error) if !error.is_form() => StatusCode::FORBIDDEN,
@@ -69,19 +90,62 @@ impl Rejection {
             Self::Refused(_) => Counter::RequestsForged,
             Self::Body(error) if !error.is_form() => Counter::RequestsForged,
             Self::Stale { .. } => Counter::RequestsStale,
+            Self::Unlisted { .. } => Counter::RequestsUnlisted,
+            Self::Replayed => Counter::RequestsReplayed,
             Self::Overloaded | Self::Store(_) => Counter::RequestsOverloaded,
             _ => Counter::RequestsInvalid,
         }
     }
 
+    /// Which check refused it.
+    pub(super) fn check(&self) -> Check {
+        match self {
+            Self::UnknownPath => Check::Path,
+            Self::Method => Check::Method,
+            Self::Query(_) => Check::Query,
+            Self::NoEcho(_) => Check::Echo,
+            Self::Refused(refusal) | Self::Body(OpenError::Refused(refusal)) => match refusal {
+                Refusal::Downgrade { .. } => Check::Downgrade,
+                Refusal::Unexpected => Check::Unexpected,
+                Refusal::Signature => Check::Signature,
+            },
+            Self::Stale { .. } => Check::Freshness,
+            Self::Unlisted { .. } => Check::Source,
+            Self::Replayed => Check::Replay,
+            Self::TooLarge => Check::Size,
+            Self::SlowBody => Check::SlowBody,
+            Self::BrokenBody => Check::BrokenBody,
+            Self::Body(error) => match error {
+                OpenError::Outer(_) => Check::Outer,
+                OpenError::Body(_) => Check::Document,
+                OpenError::Envelope(EnvelopeError::Base64) => Check::Base64,
+                OpenError::Envelope(EnvelopeError::Length) => Check::Length,
+                OpenError::Envelope(EnvelopeError::Padding) => Check::Padding,
+                OpenError::Envelope(EnvelopeError::ReceiveId) => Check::ReceiveId,
+                OpenError::MsgSignature | OpenError::Refused(_) => Check::MsgSignature,
+            },
+            Self::Overloaded => Check::Budget,
+            Self::Store(_) => Check::Store,
+        }
+    }
+
+    /// Whether the request may well be the platform's: it is to be repeated, not to be guarded against.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self, Self::Overloaded | Self::Store(_))
+    }
+
     /// Counts, logs and answers.
     pub(super) fn answer(&self, account: Option<&str>, counters: &Counters) -> HttpResponse {
-        let (status, counter) = (self.status(), self.counter());
-        counters.add(counter);
-        if counter == Counter::RequestsOverloaded {
+        let (status, check) = (self.status(), self.check());
+        counters.add(self.counter());
+        counters.refuse(check);
+        if self.is_ours() {
             tracing::error!(account, error = %self, "A push was answered 503; WeChat will repeat it.");
         } else {
-            tracing::debug!(account, status = status.as_u16(), error = %self, "A request was refused.");
+            tracing::debug!(
+                account, status = status.as_u16(), check = check.name(), error = %self,
+                "A request was refused."
+            );
         }
         let mut response = HttpResponse::build(status);
         if matches!(self, Self::Method) {

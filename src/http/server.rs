@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -203,13 +203,50 @@ impl Served {
 
 /// How long the head of a connection's first request may take. actix counts on while a handler runs,
 /// so this must be longer than the longest request budget, or it would cut off waiting pushes.
-const HEAD_LIMIT: Duration = Duration::from_secs(10);
+const HEAD_LIMIT: Duration = Duration::from_secs(6);
 /// After a stop, requests in hand have so long.
 const SHUTDOWN_SECONDS: u64 = 6;
 /// Accepted connections have reached their workers after so long.
 const HAND_OVER: Duration = Duration::from_millis(200);
 /// An idle connection is kept so long: longer than the pauses between a user's messages matter.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// The open connections of the public listener.
+#[derive(Debug)]
+struct Connections {
+    open: AtomicUsize,
+    scarce_from: usize,
+}
+
+/// One of them, for as long as it is open.
+#[derive(Debug)]
+struct Connection(Arc<Connections>);
+
+impl Connections {
+    fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            open: AtomicUsize::new(0),
+            scarce_from: most - most / 4,
+        })
+    }
+
+    fn one_more(self: &Arc<Self>) -> Connection {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Connection(Arc::clone(self))
+    }
+
+    /// Whether there are so many that none should be kept for a next request: idle ones must not keep
+    /// pushes out.
+    fn are_scarce(&self) -> bool {
+        self.open.load(Ordering::Relaxed) >= self.scarce_from
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 fn serve_webhook(
     listener: TcpListener,
@@ -222,17 +259,22 @@ fn serve_webhook(
         workers => workers,
     };
     let connections = settings.max_connections.div_ceil(workers);
+    // Whoever hangs up while its request waits for a handler takes no answer any more.
+    let waits = webhook.waits();
+    let open = Connections::new(settings.max_connections);
     start("wxhook-webhook", move || {
+        let counted = Arc::clone(&open);
         let server = HttpServer::new(move || {
             let desk = Desk::new();
             rt::spawn(desk.clone().serve());
             let (webhook, stopping) = (Arc::clone(&webhook), Arc::clone(&stopping));
+            let open = Arc::clone(&open);
             let answer = move |request: HttpRequest, payload: web::Payload| {
                 let (webhook, desk) = (Arc::clone(&webhook), desk.clone());
-                let stopping = Arc::clone(&stopping);
+                let (stopping, open) = (Arc::clone(&stopping), Arc::clone(&open));
                 async move {
                     let mut answer = webhook.answer(&request, payload, &desk).await;
-                    if stopping.load(Ordering::Relaxed) {
+                    if stopping.load(Ordering::Relaxed) || open.are_scarce() {
                         answer.head_mut().set_connection_type(ConnectionType::Close);
                     }
                     answer
@@ -243,8 +285,10 @@ fn serve_webhook(
         server
             .workers(workers)
             .max_connections(connections)
+            .on_connect(move |_, data| drop(data.insert(counted.one_more())))
             .client_request_timeout(HEAD_LIMIT)
             .keep_alive(KEEP_ALIVE)
+            .h1_allow_half_closed(!waits)
             .shutdown_timeout(SHUTDOWN_SECONDS)
             .disable_signals()
             .listen(listener)

@@ -5,20 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use actix_web::http::ConnectionType;
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
+use super::Settings;
+use super::body::read_body;
 use super::component;
 use super::door::{MALFORMED_BYTES, Throttle};
 use super::freshness::{Freshness, Judgement};
+use super::gate::Gate;
+use super::guard::{Guard, Opinion};
+use super::passive;
 use super::rejection::Rejection;
-use super::{MAX_BODY_BYTES, Settings};
+use super::release_check;
+use super::replay::Replays;
+use super::source::Sources;
 use crate::clock::Clock;
+use crate::dispatch::passive::{PassiveDesk, PassiveTerms, Waiting};
 use crate::metric::{Counter, Counters};
 use crate::protocol::push::{Head, Kind};
 use crate::protocol::{Credentials, Mode, OpenError, Opened, Refusal, Sealed, Verified};
@@ -40,17 +49,26 @@ pub enum Role {
 pub struct Account {
     /// Its name in the configuration.
     pub name: String,
-    /// What its pushes are verified and opened with.
+    /// What its pushes are verified and opened with, until [`Webhook::rotate`].
     pub credentials: Credentials,
     /// The paths at which it is served.
     pub paths: Vec<String>,
     /// Whose pushes come there.
     pub role: Role,
+    /// How long their requests wait for their handlers.
+    pub passive: PassiveTerms,
+    /// Whether WeChat's check before a third-party platform is published is answered.
+    pub release_check: bool,
 }
 
 struct Served {
     account: Account,
+    /// What pushes are verified and opened with now. A request takes them once and uses no others.
+    credentials: ArcSwap<Credentials>,
+    /// Its place among the accounts.
+    number: usize,
     freshness: Freshness,
+    replays: Replays,
     malformed: Throttle,
     downgrade_explained: AtomicBool,
 }
@@ -61,7 +79,12 @@ pub struct Webhook {
     inbox: Arc<dyn Inbox>,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
+    sources: Arc<Sources>,
+    guard: Guard,
+    gate: Arc<Gate>,
     request_budget: Duration,
+    public_healthz: bool,
+    passive: Option<Arc<PassiveDesk>>,
 }
 
 impl std::fmt::Debug for Webhook {
@@ -73,32 +96,65 @@ impl std::fmt::Debug for Webhook {
 }
 
 impl Webhook {
-    /// Serves these accounts.
+    /// Serves these accounts. `passive`: where requests wait for their handlers, if any does.
     pub fn new(
         accounts: Vec<Account>,
         settings: &Settings,
         inbox: Arc<dyn Inbox>,
         clock: Arc<dyn Clock>,
         counters: Arc<Counters>,
+        passive: Option<Arc<PassiveDesk>>,
     ) -> Self {
         let mut served = HashMap::new();
-        for account in accounts {
+        let gate = Gate::new(accounts.len(), settings.request_budget);
+        for (number, account) in accounts.into_iter().enumerate() {
             let paths = account.paths.clone();
             let account = Arc::new(Served {
+                credentials: ArcSwap::from_pointee(account.credentials.clone()),
                 account,
+                number,
                 freshness: Freshness::new(settings.freshness_window),
+                replays: Replays::new(settings.freshness_window),
                 malformed: Throttle::new(),
                 downgrade_explained: AtomicBool::new(false),
             });
             served.extend(paths.into_iter().map(|path| (path, Arc::clone(&account))));
         }
-        let request_budget = settings.request_budget;
+        let sources = Sources::new(
+            settings.trusted_proxies.clone(),
+            settings.allow_list.clone(),
+        );
         Self {
             accounts: served,
             inbox,
             clock,
             counters,
-            request_budget,
+            sources: Arc::new(sources),
+            guard: Guard::default(),
+            gate,
+            request_budget: settings.request_budget,
+            public_healthz: settings.public_healthz,
+            passive,
+        }
+    }
+
+    /// Whether requests may wait for their handlers.
+    pub(super) const fn waits(&self) -> bool {
+        self.passive.is_some()
+    }
+
+    /// Where requests come from, and who may send pushes.
+    pub fn sources(&self) -> &Arc<Sources> {
+        &self.sources
+    }
+
+    /// From the next request on, the pushes of this account or component are verified and opened with
+    /// these. Requests in hand end with those that they began with, their answers included.
+    pub fn rotate(&self, role: Role, name: &str, credentials: Credentials) {
+        let is_meant =
+            |served: &&Arc<Served>| served.account.role == role && served.account.name == name;
+        if let Some(served) = self.accounts.values().find(is_meant) {
+            served.credentials.store(Arc::new(credentials));
         }
     }
 
@@ -115,7 +171,10 @@ impl Webhook {
             .filter(|path| !path.is_empty())
             .unwrap_or(path);
         let Some(served) = self.served_at(path) else {
-            return Rejection::UnknownPath.answer(None, &self.counters);
+            if self.public_healthz && path == HEALTHZ && *request.method() == Method::GET {
+                return alive();
+            }
+            return self.reject(request, None, &Rejection::UnknownPath);
         };
         let outcome = match *request.method() {
             Method::POST => self.receive(served, request, payload, desk).await,
@@ -123,8 +182,29 @@ impl Webhook {
             _ => Err(Rejection::Method),
         };
         outcome.unwrap_or_else(|rejection| {
-            rejection.answer(Some(&served.account.name), &self.counters)
+            self.reject(request, Some(&served.account.name), &rejection)
         })
+    }
+
+    /// The answer to a refused request. Who sends very many of them has each on a connection of its own.
+    fn reject(
+        &self,
+        request: &HttpRequest,
+        account: Option<&str>,
+        rejection: &Rejection,
+    ) -> HttpResponse {
+        let mut answer = rejection.answer(account, &self.counters);
+        let source = self.sources.source_of(request);
+        if let (Some(source), false) = (source, rejection.is_ours())
+            && let Opinion::Excessive { say } = self.guard.refused(source, self.clock.monotonic())
+        {
+            self.counters.add(Counter::RequestsGuarded);
+            answer.head_mut().set_connection_type(ConnectionType::Close);
+            if say {
+                tracing::warn!(account, %source, "Very many requests of one source are refused; a firewall could keep it out.");
+            }
+        }
+        answer
     }
 
     fn served_at(&self, path: &str) -> Option<&Arc<Served>> {
@@ -137,8 +217,11 @@ impl Webhook {
 
     /// The console's check of the URL: the signature first, then the echo.
     fn echo(&self, served: &Served, request: &HttpRequest) -> Result<HttpResponse, Rejection> {
-        let verified = self.verify(served, request)?;
+        let credentials = served.credentials.load();
+        let verified = self.verify(served, &credentials, request)?;
         let echo = verified.echo()?;
+        // From now on this signature is not one for a push.
+        self.admit_body(served, verified.signature_key(), &[])?;
         tracing::info!(account = %served.account.name, "The server URL was verified.");
         Ok(HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, TEXT))
@@ -153,14 +236,18 @@ impl Webhook {
         payload: Payload,
         desk: &Desk,
     ) -> Result<HttpResponse, Rejection> {
-        let deadline = Instant::now() + self.request_budget;
-        let verified = self.verify(served, request)?;
+        let came_at = Instant::now();
+        let deadline = came_at + self.request_budget;
+        let credentials = served.credentials.load_full();
+        let verified = self.verify(served, &credentials, request)?;
+        let signature = verified.signature_key();
         let body = read_body(request, payload, deadline).await?;
         let opened = verified
-            .open(&served.account.credentials, body)
+            .open(&credentials, body)
             .inspect_err(|error| explain_downgrade(served, error))?;
+        self.admit_body(served, signature, opened.body())?;
         let received_at = self.clock.now();
-        let app_id = served.account.credentials.app_id();
+        let app_id = credentials.app_id();
         let (head, ticket) = match served.account.role {
             Role::Account => (opened.read(), None),
             Role::Component => {
@@ -170,35 +257,74 @@ impl Webhook {
         if head.kind == Kind::Malformed && !self.admit_malformed(served, &opened, &head) {
             return Ok(success());
         }
+        let waiting = self.expect(served, &head, came_at);
         let push = NewPush {
             account: app_id.clone(),
             user: head.user,
             kind: head.kind,
             key: head.dedupe_key,
-            body: kept_body(&opened, served.account.credentials.mode()),
+            body: kept_body(&opened, credentials.mode()),
             received_at,
             verified: opened.how(),
             malformed: head.malformed,
             ticket,
         };
-        self.store(push, desk, deadline).await?;
-        Ok(success())
+        let accepted = self.store(push, served.number, desk, deadline).await?;
+        if let Some(waiting) = waiting {
+            let request = passive::Request {
+                opened: &opened,
+                credentials: &credentials,
+                counters: &self.counters,
+                came_at,
+                now: received_at,
+            };
+            return Ok(request.answer(accepted, waiting, &*self.inbox).await);
+        }
+        let answer = served
+            .account
+            .release_check
+            .then(|| release_check::answer(&opened, &credentials, self.clock.now()));
+        Ok(answer.flatten().map_or_else(success, reply))
+    }
+
+    /// Waits for the push's handler, where that is wanted and somebody can be answered.
+    fn expect(&self, served: &Served, head: &Head, came_at: Instant) -> Option<Waiting> {
+        let desk = self.passive.as_ref()?;
+        let from_user = matches!(head.kind, Kind::Message | Kind::Event);
+        let is_answerable =
+            from_user && !head.user.as_str().is_empty() && served.account.role == Role::Account;
+        if !is_answerable {
+            return None;
+        }
+        desk.expect(head.dedupe_key, served.account.passive, came_at)
+    }
+
+    /// In plaintext mode the signature does not cover the body: a signature that was seen comes with the
+    /// body that it was seen with, or not at all.
+    fn admit_body(&self, served: &Served, signature: u128, body: &[u8]) -> Result<(), Rejection> {
+        let now = self.clock.monotonic();
+        if served.account.credentials.mode() == Mode::Plain
+            && !served.replays.admit(signature, body, now)
+        {
+            return Err(Rejection::Replayed);
+        }
+        Ok(())
     }
 
     fn verify<'q>(
         &self,
         served: &Served,
+        credentials: &Credentials,
         request: &'q HttpRequest,
     ) -> Result<Verified<'q>, Rejection> {
-        let verified =
-            Sealed::parse(request.query_string())?.verify(&served.account.credentials)?;
+        let verified = Sealed::parse(request.query_string())?.verify(credentials)?;
         let signed = verified.timestamp_seconds();
         match served
             .freshness
             .judge(signed, verified.nonce(), self.clock.now())
         {
-            Judgement::Fresh => Ok(verified),
-            Judgement::Stale { offset_seconds } => Err(Rejection::Stale { offset_seconds }),
+            Judgement::Fresh => {}
+            Judgement::Stale { offset_seconds } => return Err(Rejection::Stale { offset_seconds }),
             Judgement::OurClockIsWrong { offset_seconds } => {
                 tracing::error!(
                     account = %served.account.name,
@@ -206,9 +332,30 @@ impl Webhook {
                     "The clock of this machine is wrong: every authentic push is off by the same amount. \
                      They are accepted; set the clock."
                 );
-                Ok(verified)
             }
         }
+        self.check_source(served, request)?;
+        Ok(verified)
+    }
+
+    /// After the signature: what is signed and comes from elsewhere is worth knowing.
+    fn check_source(&self, served: &Served, request: &HttpRequest) -> Result<(), Rejection> {
+        if !self.sources.allowed().is_on() {
+            return Ok(());
+        }
+        let source = self.sources.source_of(request);
+        if self.sources.allows(source) {
+            return Ok(());
+        }
+        tracing::error!(
+            account = %served.account.name,
+            ?source,
+            "A rightly signed request came from an address that is not on server.allow_list; it was refused. \
+             If that is a proxy of yours, name it in server.trusted_proxies."
+        );
+        Err(Rejection::Unlisted {
+            source_address: source,
+        })
     }
 
     /// Whether an unreadable push is stored. In plaintext mode anyone who saw one signed request can
@@ -228,7 +375,14 @@ impl Webhook {
         stored
     }
 
-    async fn store(&self, push: NewPush, desk: &Desk, deadline: Instant) -> Result<(), Rejection> {
+    async fn store(
+        &self,
+        push: NewPush,
+        account: usize,
+        desk: &Desk,
+        deadline: Instant,
+    ) -> Result<Accepted, Rejection> {
+        let place = self.gate.enter(account, deadline).await?;
         let room = match Arc::clone(self.inbox.room()).try_acquire_owned() {
             Ok(room) => room,
             Err(_) => timeout_at(deadline, Arc::clone(self.inbox.room()).acquire_owned())
@@ -237,11 +391,13 @@ impl Webhook {
                 .map_err(|_| crate::store::StoreError::Closed)?,
         };
         let (ticket, pickup) = desk.ticket();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let ticket = ticket.until(self.clock.monotonic() + left);
         self.inbox.accept(push, room, ticket);
-        match timeout_at(deadline, pickup)
-            .await
-            .map_err(|_| Rejection::Overloaded)??
-        {
+        let outcome = timeout_at(deadline, pickup).await;
+        place.served();
+        let accepted = outcome.map_err(|_| Rejection::Overloaded)??;
+        match accepted {
             Accepted::Stored(id) => {
                 self.counters.add(Counter::PushesStored);
                 tracing::debug!(push_id = %id, "A push was stored.");
@@ -251,17 +407,35 @@ impl Webhook {
                 tracing::debug!(push_id = %id, "A repeated push was recognised.");
             }
         }
-        Ok(())
+        Ok(accepted)
     }
 }
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
+
+/// Where a load balancer asks whether the process lives, if it may.
+const HEALTHZ: &str = "/healthz";
+
+/// All that a stranger may know.
+fn alive() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, TEXT))
+        .body("ok\n")
+}
 
 /// The seven bytes that make WeChat forget the push. Every caller has stored it before.
-fn success() -> HttpResponse {
+pub(super) fn success() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, TEXT))
         .body(Bytes::from_static(b"success"))
+}
+
+/// A reply as the body of the answer.
+fn reply(body: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, XML))
+        .body(body)
 }
 
 /// The document as it is stored.
@@ -272,45 +446,6 @@ fn kept_body(opened: &Opened, mode: Mode) -> Bytes {
         Mode::Plain => Bytes::copy_from_slice(opened.body()),
         Mode::Compatible | Mode::Secure => opened.body().clone(),
     }
-}
-
-/// Reads the whole body, or as much as shows that it is too much.
-async fn read_body(
-    request: &HttpRequest,
-    mut payload: Payload,
-    deadline: Instant,
-) -> Result<Bytes, Rejection> {
-    let declared = request
-        .headers()
-        .get(actix_web::http::header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY_BYTES) {
-        return Err(Rejection::TooLarge);
-    }
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(chunk) = timeout_at(deadline, payload.next())
-        .await
-        .map_err(|_| Rejection::SlowBody)?
-    {
-        let chunk = chunk.map_err(|_| Rejection::BrokenBody)?;
-        if first.is_empty() {
-            first = chunk;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&first);
-            }
-            rest.extend_from_slice(&chunk);
-        }
-        if first.len().max(rest.len()) > MAX_BODY_BYTES {
-            return Err(Rejection::TooLarge);
-        }
-    }
-    Ok(if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    })
 }
 
 /// Said once for each account: it is the likeliest mistake of a first set-up, and nobody sees a 403.

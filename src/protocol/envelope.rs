@@ -102,6 +102,13 @@ pub struct Cipher {
     schedule: Aes256Dec,
 }
 
+/// The schedule is made of the key, so keys are compared.
+impl PartialEq for Cipher {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
 impl Cipher {
     /// Expands the key.
     pub fn new(key: &AesKey) -> Self {

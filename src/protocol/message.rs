@@ -248,6 +248,12 @@ impl Message {
         self.body.check(channel)
     }
 
+    /// Whether only a passive reply can say it.
+    pub(crate) fn is_passive_only(&self) -> bool {
+        let entry = self.body.entry();
+        entry.passive_reply && !entry.customer_message
+    }
+
     /// Whether the channel knows such a thing at all.
     fn sayable(&self, channel: Channel) -> Result<(), MessageError> {
         let entry = self.body.entry();

@@ -103,6 +103,11 @@ pub(super) fn in_beijing(at: Timestamp) -> String {
     format!("{} (Beijing)", civil(at).strftime("%Y-%m-%d %H:%M:%S"))
 }
 
+/// A moment in Beijing, as RFC 3339 writes it: `2026-11-26T00:01:30+08:00`.
+pub fn zoned(at: Timestamp) -> String {
+    civil(at).strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string()
+}
+
 /// The time of day in Beijing.
 pub(super) fn time_of_day(at: Timestamp) -> Duration {
     let time = civil(at).time();

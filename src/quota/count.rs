@@ -79,6 +79,14 @@ impl Count {
         Took::Ask(self.reservation(self.block(ceiling), ceiling))
     }
 
+    /// Counts one call that is made whatever the ceiling. The store is told of it afterwards.
+    pub(super) fn note(&mut self) {
+        match self.left {
+            0 => self.owed += 1,
+            _ => self.left -= 1,
+        }
+    }
+
     /// A thousandth of the limit, and less near its end, so that no process keeps what another one
     /// could use.
     fn block(&self, ceiling: u64) -> u64 {

@@ -39,6 +39,8 @@ pub struct Row {
 impl QuotaKey {
     /// Customer messages (客服消息): what replies go out through.
     pub const CUSTOM_SEND: Self = Self("custom_send");
+    /// JS-SDK tickets.
+    pub const TICKET: Self = Self("ticket");
     /// Resets of all limits of an account: `clear_quota`, `clear_quota/v2` and those in the console.
     pub const CLEAR_ALL: Self = Self("clear_quota_total");
     /// Resets of the limit of one API: `openapi/quota/clear`.

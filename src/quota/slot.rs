@@ -146,6 +146,15 @@ impl State {
         }
     }
 
+    /// Counts one call that is made whatever the limits say. Says whether the store is to be told.
+    pub(super) fn note(&mut self, now: Now) -> bool {
+        self.roll(now.wall);
+        self.count.note();
+        self.pace.note(now.monotonic);
+        self.used_since.get_or_insert(now.monotonic);
+        self.count.has_news() && !self.is_store_away(now)
+    }
+
     /// What refuses a call whatever the count is.
     fn closed(&mut self, now: Now) -> Option<Step> {
         let refused = |limit, returns_at| Some(Step::Refused { limit, returns_at });

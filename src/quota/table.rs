@@ -18,6 +18,24 @@ pub const ROWS: &[Row] = &[
         per_minute: None,
     },
     Row {
+        key: QuotaKey("stable_token"),
+        name: "获取稳定版access_token",
+        paths: &["/cgi-bin/stable_token"],
+        span: Span::Day,
+        new: Some(500_000),
+        test: None,
+        per_minute: Some(10_000),
+    },
+    Row {
+        key: QuotaKey::TICKET,
+        name: "获取sdk临时票据",
+        paths: &["/cgi-bin/ticket/getticket"],
+        span: Span::Day,
+        new: None,
+        test: None,
+        per_minute: None,
+    },
+    Row {
         key: QuotaKey("menu_create"),
         name: "自定义菜单创建",
         paths: &["/cgi-bin/menu/create"],
@@ -374,6 +392,7 @@ mod tests {
         }
         for key in [
             QuotaKey::CUSTOM_SEND,
+            QuotaKey::TICKET,
             QuotaKey::CLEAR_ALL,
             QuotaKey::CLEAR_ONE,
         ] {

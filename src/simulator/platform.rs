@@ -418,6 +418,9 @@ impl Platform {
             Fault::LostAnswer { after_milliseconds } => self
                 .answer(now, call)
                 .with_fault(WireFault::Reset { after_milliseconds }),
+            Fault::ResetLater { after_milliseconds } => self
+                .answer(now, call)
+                .with_fault(WireFault::ResetLater { after_milliseconds }),
             Fault::HalfAnswer => self.answer(now, call).with_fault(WireFault::Half),
             Fault::Gzip => self.answer(now, call).with_fault(WireFault::Gzip),
             Fault::WrongLength => self.answer(now, call).with_fault(WireFault::WrongLength),

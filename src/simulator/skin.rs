@@ -261,6 +261,12 @@ impl Socket {
     fn end_by_reset(&self) -> io::Result<()> {
         rt::net::TcpStream::from_std(self.0.try_clone()?)?.set_zero_linger()
     }
+
+    /// Ends the connection now, whatever is on it: actix finds it closed, and lets go of it.
+    fn reset(&self) -> io::Result<()> {
+        self.end_by_reset()?;
+        self.0.shutdown(std::net::Shutdown::Both)
+    }
 }
 
 async fn answer(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> HttpResponse {
@@ -301,6 +307,10 @@ async fn deliver(request: &HttpRequest, answer: Answer, now: Timestamp) -> HttpR
             rt::time::sleep(Duration::from_millis(after_milliseconds)).await;
             broken_after(request, &answer, 0)
         }
+        Some(WireFault::ResetLater { after_milliseconds }) => {
+            reset_later(request, Duration::from_millis(after_milliseconds));
+            response(&answer).body(bytes_of(answer))
+        }
         Some(WireFault::Half) => {
             let half = bytes_of(answer.clone()).len() / 2;
             broken_after(request, &answer, half)
@@ -325,6 +335,19 @@ async fn deliver(request: &HttpRequest, answer: Answer, now: Timestamp) -> HttpR
             builder.body(bytes_of(answer))
         }
     }
+}
+
+fn reset_later(request: &HttpRequest, pause: Duration) {
+    let socket = request.conn_data::<Socket>();
+    let Some(Ok(socket)) = socket.map(|socket| socket.0.try_clone()) else {
+        return;
+    };
+    // It ends with the simulator's thread, and so does the connection.
+    rt::spawn(async move {
+        rt::time::sleep(pause).await;
+        // The client may have closed it before.
+        drop(Socket(socket).reset());
+    });
 }
 
 fn response(answer: &Answer) -> actix_web::HttpResponseBuilder {

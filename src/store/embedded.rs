@@ -31,13 +31,15 @@ use crate::protocol::push::Kind;
 use crate::store::seen::Seen;
 use crate::store::{
     Aside, ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey,
-    PartVerdict, Past, QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
+    PartVerdict, Past, QUEUE_ROOM, Room, Settlement, StoreError, StoredConversation, StoredPush,
+    Story, Ticket,
 };
 
 mod batch;
 mod check;
 mod code;
 mod command;
+mod conversation;
 mod counters;
 mod error;
 mod ledger;
@@ -61,7 +63,8 @@ pub use counters::EmbeddedCounters;
 pub use error::OpenError;
 pub use lock::DirectoryLock;
 pub use settings::{
-    DEAD_CAP, DEAD_RETENTION, DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE, Settings,
+    BATCH, DEAD_CAP, DEAD_RETENTION, DONE_BYTES, DONE_RETENTION, MAX_BYTES, RESERVE_BYTES, RIDE,
+    Settings,
 };
 pub use tokens::EmbeddedTokens;
 pub use view::View;
@@ -369,6 +372,14 @@ impl Inbox for Embedded {
 
     fn parts(&self, push: PushId, run: u32) -> BoxFuture<'_, Result<Vec<Part>, StoreError>> {
         self.ask(&self.reader, move |view| view.parts(push, run))
+    }
+
+    fn conversation(
+        &self,
+        lane: LaneKey,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<StoredConversation>, StoreError>> {
+        self.ask(&self.reader, move |view| view.conversation(&lane, now))
     }
 
     fn past(

@@ -14,9 +14,11 @@ use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::Kind;
 use crate::store::{
     Accepted, Aside, ComponentTicket, Filter, Health, Inbox, LaneKey, NewPush, Page, Part, PartKey,
-    PartVerdict, Past, QUEUE_ROOM, Room, Settlement, StoreError, StoredPush, Story, Ticket,
+    PartVerdict, Past, QUEUE_ROOM, Room, Settlement, StoreError, StoredConversation, StoredPush,
+    Story, Ticket,
 };
 
+mod conversations;
 mod model;
 
 pub use model::{Limits, Model};
@@ -156,6 +158,14 @@ impl Inbox for MemoryInbox {
         self.now(|model| Ok(model.parts(push, run)))
     }
 
+    fn conversation(
+        &self,
+        lane: LaneKey,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<StoredConversation>, StoreError>> {
+        self.now(|model| Ok(model.conversation(&lane, now)))
+    }
+
     fn past(
         &self,
         after: PushId,
@@ -278,6 +288,7 @@ mod tests {
                 out_of_order: false,
             },
             parts: Vec::new(),
+            conversation: None,
         }
     }
 

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
@@ -128,7 +129,10 @@ impl Desk {
             slot,
         };
         (
-            Ticket { to: Some(to) },
+            Ticket {
+                to: Some(to),
+                deadline: None,
+            },
             Pickup {
                 desk: self.clone(),
                 slot,
@@ -226,6 +230,7 @@ enum Destination {
 /// The right to one answer. Completed exactly once: dropping it is an answer too.
 pub struct Ticket {
     to: Option<Destination>,
+    deadline: Option<Duration>,
 }
 
 impl Ticket {
@@ -234,10 +239,24 @@ impl Ticket {
         let (sender, receiver) = oneshot::channel();
         let ticket = Self {
             to: Some(Destination::Once(sender)),
+            deadline: None,
         };
         (ticket, async move {
             receiver.await.unwrap_or(Err(StoreError::Closed))
         })
+    }
+
+    /// Nobody waits beyond this moment of the monotonic clock: a store that cannot be done by then need
+    /// not begin.
+    #[must_use]
+    pub fn until(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Whether what is done at this moment of the monotonic clock comes too late.
+    pub(super) fn is_late(&self, done_at: Duration) -> bool {
+        self.deadline.is_some_and(|deadline| deadline < done_at)
     }
 
     /// Hands the outcome to whoever waits.

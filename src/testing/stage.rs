@@ -185,6 +185,8 @@ impl Troupe {
             clock: Arc::clone(&clock),
             counters: Arc::new(Counters::default()),
             settings: setting.settings,
+            // Nobody asks by HTTP here: what could answer a request goes out as a customer message.
+            passive: None,
         };
         let entered = runtime.enter();
         let engine = Engine::beside_its_handlers(parts);

@@ -14,7 +14,7 @@ use crate::platform::exchange::{Call, Repeat};
 use crate::secret::{AccessToken, AppSecret};
 use crate::store::tokens::TokenKind;
 use crate::token::TokenError;
-use crate::token::mint::{Mint, Minted};
+use crate::token::mint::{Mint, Minted, Tally};
 
 /// The stable endpoint. It gives the same token again while that is valid, so the question may be
 /// repeated.
@@ -58,17 +58,22 @@ pub(super) struct AccessTokens {
     pub(super) endpoint: Endpoint,
     pub(super) platform: Arc<Platform>,
     pub(super) counters: Arc<Counters>,
+    pub(super) tally: Option<Arc<dyn Tally>>,
 }
 
 impl Mint for AccessTokens {
     fn mint(&self) -> BoxFuture<'_, Result<Minted, TokenError>> {
         Box::pin(async move {
             self.counters.add(Counter::TokensRequested);
-            let call = match self.endpoint {
-                Endpoint::Stable => stable(&self.account, &self.secret),
-                Endpoint::Plain => plain(&self.account, &self.secret),
+            let (path, call) = match self.endpoint {
+                Endpoint::Stable => (STABLE_PATH, stable(&self.account, &self.secret)),
+                Endpoint::Plain => (PLAIN_PATH, plain(&self.account, &self.secret)),
             };
-            let answer = self.platform.call(&call).await;
+            let question = Box::pin(self.platform.call(&call));
+            let answer = match &self.tally {
+                Some(tally) => tally.counted(&self.account, path, question).await,
+                None => question.await,
+            };
             let answer = answer.map_err(TokenError::from_exchange)?;
             read(&answer.value).map_err(|fault| TokenError::Answer { fault })
         })

@@ -13,11 +13,11 @@ use ::reqwest::header::{
     HeaderName, HeaderValue,
 };
 use ::reqwest::{Client, NoProxy, Proxy, redirect};
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, StreamExt};
 
 use crate::clock::Timestamp;
+use crate::transport::handed::Handed;
 use crate::transport::{
     Body, Dates, EgressProxy, Method, Request, Response, Transport, TransportError,
 };
@@ -35,6 +35,12 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Idle connections kept for each host.
 pub const IDLE_CONNECTIONS_PER_HOST: usize = 32;
+
+/// How much longer than its limit an answer is looked for.
+///
+/// A process that stood still (a paused machine, a debugger) wakes up to a limit that has passed *and* to
+/// an answer that lies in the socket: whoever looks once more knows what became of the request.
+const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// What the transport needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,8 +149,9 @@ impl HttpTransport {
         }))
     }
 
-    fn prepare(&self, request: Request) -> ::reqwest::RequestBuilder {
+    fn prepare(&self, request: Request) -> (::reqwest::RequestBuilder, Handed) {
         let length = request.body.length();
+        let handed = Handed::of(length);
         let mut builder = match request.method {
             Method::Get => self.client.get(request.url),
             Method::Post => self
@@ -158,23 +165,29 @@ impl HttpTransport {
         if let Some(key) = request.bearer {
             builder = builder.bearer_auth(key.expose());
         }
-        match request.body {
-            Body::Empty => builder,
-            Body::Bytes(bytes) => builder.body(bytes),
-            Body::Stream { length, chunks } => {
-                builder.body(::reqwest::Body::wrap_stream(exactly(length, chunks)))
-            }
-        }
+        let chunks = match request.body {
+            Body::Empty => return (builder, handed),
+            Body::Bytes(bytes) => stream::once(std::future::ready(Ok(bytes))).boxed(),
+            Body::Stream { chunks, .. } => chunks,
+        };
+        let body = ::reqwest::Body::wrap_stream(handed.counting(chunks));
+        (builder.body(body), handed)
     }
 }
 
 impl Transport for HttpTransport {
     fn send(&self, request: Request) -> BoxFuture<'static, Result<Response, TransportError>> {
         let limit = request.timeout;
-        let sending = self.prepare(request).send();
+        let (prepared, handed) = self.prepare(request);
+        let sending = prepared.send();
         let (proxy, dates) = (self.proxy.clone(), self.dates.clone());
         Box::pin(async move {
-            match tokio::time::timeout(limit, sending).await {
+            let mut sending = std::pin::pin!(sending);
+            let mut outcome = tokio::time::timeout(limit, &mut sending).await;
+            if outcome.is_err() {
+                outcome = tokio::time::timeout(LAST_LOOK, sending).await;
+            }
+            match outcome {
                 Ok(Ok(response)) => {
                     if let (Some(dates), Some(date)) = (dates, date_of(response.headers())) {
                         dates.saw(date);
@@ -182,7 +195,12 @@ impl Transport for HttpTransport {
                     refuse_encoded(response.headers())?;
                     Ok(head_of(response, proxy))
                 }
-                Ok(Err(error)) => Err(classify(error, limit, proxy.as_ref())),
+                Ok(Err(error)) => Err(match classify(error, limit, proxy.as_ref()) {
+                    TransportError::Broken { reason } if !handed.may_be_whole() => {
+                        TransportError::Unfinished { reason }
+                    }
+                    error => error,
+                }),
                 Err(_elapsed) => Err(TransportError::TimedOut {
                     limit_seconds: limit.as_secs(),
                 }),
@@ -227,22 +245,6 @@ fn head_of(response: ::reqwest::Response, proxy: Option<EgressProxy>) -> Respons
             })
             .boxed(),
     }
-}
-
-/// A stream that breaks rather than send another number of bytes than the head promised.
-fn exactly(
-    length: u64,
-    chunks: BoxStream<'static, std::io::Result<Bytes>>,
-) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
-    let mut left = length;
-    chunks.map(move |chunk| {
-        let chunk = chunk?;
-        left = u64::try_from(chunk.len())
-            .ok()
-            .and_then(|sent| left.checked_sub(sent))
-            .ok_or_else(|| std::io::Error::other("more bytes than announced"))?;
-        Ok(chunk)
-    })
 }
 
 /// Connecting comes first: a connect time-out is a time-out too, but surely nothing was executed.

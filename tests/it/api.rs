@@ -2,6 +2,7 @@
 
 mod counted;
 mod delivery;
+mod downloads;
 mod egress;
 mod endpoints;
 mod failover;

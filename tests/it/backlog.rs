@@ -13,7 +13,7 @@ use wxhook::store::{Inbox, NewPush, Ticket};
 
 use crate::crash::push_texts;
 use crate::main_job::{APP_ID, KEY, TOKEN};
-use crate::support::{Program, eventually_within, now, open_store};
+use crate::support::{Program, eventually_within, now, open_store, peak};
 
 /// Pushes of the backlog; `WXHOOK_BACKLOG` says another number.
 fn size() -> u32 {
@@ -26,7 +26,8 @@ fn size() -> u32 {
 /// Users that they belong to; one of them has half of all.
 const USERS: u32 = 500;
 
-fn store_all(data_dir: &Path, size: u32) {
+/// Stores pushes as they are when nobody has handled them. `make` gives each one's user, kind and document.
+pub(crate) fn store_all(data_dir: &Path, size: u32, make: impl Fn(u32) -> (String, Kind, String)) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = Settings {
         reserve_bytes: 0,
@@ -39,22 +40,13 @@ fn store_all(data_dir: &Path, size: u32) {
     runtime.block_on(async {
         let mut tickets = Vec::new();
         for number in 0..size {
-            let user = if number % 2 == 0 {
-                0
-            } else {
-                number / 2 % USERS
-            };
             let mut key = [0; 16];
             key[..4].copy_from_slice(&number.to_le_bytes());
-            let body = format!(
-                "<xml><ToUserName>gh_1</ToUserName><FromUserName>oUser{user}</FromUserName>\
-                 <CreateTime>1700000000</CreateTime><MsgType>event</MsgType><Event>VIEW</Event>\
-                 <EventKey>https://example.com/{number}</EventKey></xml>"
-            );
+            let (user, kind, body) = make(number);
             let push = NewPush {
                 account: AppId::parse(APP_ID).unwrap(),
-                user: OpenId::new(format!("oUser{user}")),
-                kind: Kind::Event,
+                user: OpenId::new(user),
+                kind,
                 key: DedupeKey(key),
                 body: body.into(),
                 received_at: clock.now(),
@@ -79,14 +71,19 @@ fn store_all(data_dir: &Path, size: u32) {
     });
 }
 
-/// The most memory that a process has used, in KiB.
-fn peak(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+/// A push of the backlog.
+fn view(number: u32) -> (String, Kind, String) {
+    let user = if number % 2 == 0 {
+        0
+    } else {
+        number / 2 % USERS
+    };
+    let body = format!(
+        "<xml><ToUserName>gh_1</ToUserName><FromUserName>oUser{user}</FromUserName>\
+         <CreateTime>1700000000</CreateTime><MsgType>event</MsgType><Event>VIEW</Event>\
+         <EventKey>https://example.com/{number}</EventKey></xml>"
+    );
+    (format!("oUser{user}"), Kind::Event, body)
 }
 
 fn serve(data_dir: &Path) -> (Program, String) {
@@ -105,7 +102,8 @@ fn serve(data_dir: &Path) -> (Program, String) {
     (program, format!("http://{address}/wechat"))
 }
 
-fn count(data_dir: &Path, condition: &str) -> u32 {
+/// Pushes that fulfil an SQL condition.
+pub(crate) fn count(data_dir: &Path, condition: &str) -> u32 {
     let path = data_dir.join("wxhook.db");
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let sql = format!("SELECT count(*) FROM push WHERE {condition}");
@@ -124,7 +122,7 @@ fn a_large_backlog_is_handled_in_order_within_bounds_while_pushes_are_accepted()
     drop(idle);
 
     let data_dir = directory.path().join("data");
-    store_all(&data_dir, size);
+    store_all(&data_dir, size, view);
     let began = now();
     let (mut program, url) = serve(&data_dir);
     let ready = now() - began;

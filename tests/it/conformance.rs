@@ -15,8 +15,9 @@ use wxhook::protocol::push::{DedupeKey, Kind};
 use wxhook::store::embedded::{Embedded, Settings};
 use wxhook::store::memory::{Limits, MemoryInbox, Model};
 use wxhook::store::{
-    Accepted, Aside, Attempt, Ended, Filter, Inbox, LaneKey, NewPush, Next, Page, Part, PartKey,
-    PartState, PartVerdict, PushState, Settlement, StoreError, StoredPush, Story, Ticket,
+    Accepted, Aside, Attempt, ConversationChange, Ended, Filter, Inbox, LaneKey,
+    MAX_CONVERSATION_BYTES, NewPush, Next, Page, Part, PartKey, PartState, PartVerdict, PushState,
+    Settlement, StoreError, StoredConversation, StoredPush, Story, Ticket,
 };
 
 use crate::support::open_store;
@@ -31,7 +32,7 @@ enum Step {
         kind: Kind,
     },
     Start(Index),
-    Settle(Index, Ending, Vec<PartState>),
+    Settle(Index, Ending, Vec<PartState>, Option<Turning>),
     MarkSending {
         push: Index,
         ordinal: u32,
@@ -72,6 +73,14 @@ enum Ending {
     WrongRun,
 }
 
+/// What a settlement makes of the conversation; what did not end well may make nothing of it.
+#[derive(Debug, Clone, Copy)]
+enum Turning {
+    Set { number: u8, seconds: u64 },
+    Cleared,
+    TooBig,
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => plain_step(),
@@ -96,12 +105,20 @@ fn plain_step() -> impl Strategy<Value = Step> {
         prop_oneof![Just(PartState::Waiting), Just(PartState::Sending)],
         0..3,
     );
+    let turning = prop_oneof![
+        4 => Just(None),
+        3 => (any::<u8>(), prop::sample::select(vec![20_u64, 60, 3_600]))
+            .prop_map(|(number, seconds)| Some(Turning::Set { number, seconds })),
+        2 => Just(Some(Turning::Cleared)),
+        1 => Just(Some(Turning::TooBig)),
+    ];
     let push = any::<Index>;
     prop_oneof![
         5 => (0..12_u8, 0..3_u8, kind)
             .prop_map(|(key, user, kind)| Step::Accept { key, user, kind }),
         2 => push().prop_map(Step::Start),
-        4 => (push(), ending, parts).prop_map(|(push, ending, parts)| Step::Settle(push, ending, parts)),
+        4 => (push(), ending, parts, turning)
+            .prop_map(|(push, ending, parts, turning)| Step::Settle(push, ending, parts, turning)),
         2 => (push(), 0..3_u32).prop_map(|(push, ordinal)| Step::MarkSending { push, ordinal }),
         3 => (push(), 0..3_u32, prop::sample::select(&PartState::ALL[..]))
             .prop_map(|(push, ordinal, state)| Step::Record { push, ordinal, state }),
@@ -145,6 +162,7 @@ struct Sight {
     stories: Vec<Option<Story>>,
     aside: Aside,
     last_run_parts: Vec<Vec<Part>>,
+    conversations: Vec<Option<StoredConversation>>,
 }
 
 fn filters() -> (Vec<Filter>, Filter) {
@@ -183,6 +201,9 @@ fn look_at_model(model: &Model, now: Timestamp) -> Sight {
             .iter()
             .map(|push| model.parts(push.id, push.run))
             .collect(),
+        conversations: (0..3)
+            .map(|number| model.conversation(&lane(number), now))
+            .collect(),
         all,
     }
 }
@@ -202,6 +223,7 @@ async fn look_at(store: &dyn Inbox, now: Timestamp) -> Result<Sight, StoreError>
         stories: Vec::new(),
         aside: store.aside().await?,
         last_run_parts: Vec::new(),
+        conversations: Vec::new(),
         waiting,
         all,
     };
@@ -210,6 +232,10 @@ async fn look_at(store: &dyn Inbox, now: Timestamp) -> Result<Sight, StoreError>
     }
     if let Some(first) = sight.waiting.first() {
         sight.waiting_after_first = store.waiting(Some(first.key), 1).await?;
+    }
+    for number in 0..3 {
+        let found = store.conversation(lane(number), now).await?;
+        sight.conversations.push(found);
     }
     for push in &sight.all {
         sight.stories.push(store.story(push.id).await?);
@@ -262,6 +288,8 @@ fn part(key: PartKey, state: PartState, now: Timestamp) -> Part {
         rid: None,
         detail: None,
         changed_at: now,
+        passive: (state == PartState::Sending && key.ordinal <= 1)
+            .then(|| Bytes::from_static(b"<xml/>")),
         at_least_once: key.ordinal == 1,
     }
 }
@@ -270,6 +298,7 @@ fn settlement(
     push: &StoredPush,
     ending: Ending,
     parts: &[PartState],
+    turning: Option<Turning>,
     now: Timestamp,
 ) -> Settlement {
     let (next, ended) = match ending {
@@ -307,6 +336,22 @@ fn settlement(
             .zip(parts)
             .map(|(ordinal, state)| part(key(ordinal), *state, now))
             .collect(),
+        conversation: turning.map(|turning| change(turning, now)),
+    }
+}
+
+fn change(turning: Turning, now: Timestamp) -> ConversationChange {
+    let set = |state, seconds| {
+        ConversationChange::Set(StoredConversation {
+            type_name: "shop::Order".to_owned(),
+            state,
+            expires_at: now.after(Duration::from_secs(seconds)),
+        })
+    };
+    match turning {
+        Turning::Set { number, seconds } => set(format!("{{\"尺码\":{number}}}"), seconds),
+        Turning::TooBig => set("9".repeat(MAX_CONVERSATION_BYTES + 1), 60),
+        Turning::Cleared => ConversationChange::Cleared,
     }
 }
 
@@ -338,8 +383,8 @@ fn call(step: &Step, model: &Model, now: Timestamp) -> Option<Call> {
     Some(match step {
         Step::Accept { key, user, kind } => Call::Accept(new_push(*key, *user, *kind, now)),
         Step::Start(push) => Call::Start(chosen(push)?.id),
-        Step::Settle(push, ending, parts) => {
-            Call::Settle(settlement(chosen(push)?, *ending, parts, now))
+        Step::Settle(push, ending, parts, turning) => {
+            Call::Settle(settlement(chosen(push)?, *ending, parts, *turning, now))
         }
         Step::MarkSending { push, ordinal } => {
             Call::MarkSending(part(part_key(push, *ordinal)?, PartState::Sending, now))

@@ -52,7 +52,8 @@ struct Book {
     sent: BTreeSet<String>,
 }
 
-fn pusher(url: &str, seed: u64) -> Pusher {
+/// The tests' account, pushing to a server; what it draws follows from the seed.
+pub(crate) fn pusher(url: &str, seed: u64) -> Pusher {
     let identity = Identity {
         url: url.to_owned(),
         app_id: AppId::parse(APP_ID).unwrap(),

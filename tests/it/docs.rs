@@ -7,6 +7,8 @@ use std::path::Path;
 use crate::support::run;
 
 mod codes;
+mod configuration;
+mod container;
 mod endpoints;
 mod quotas;
 mod simulator;

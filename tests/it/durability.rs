@@ -241,6 +241,7 @@ fn settlement(push: PushId) -> Settlement {
             out_of_order: false,
         },
         parts: Vec::new(),
+        conversation: None,
     }
 }
 

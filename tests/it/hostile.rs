@@ -2,6 +2,7 @@
 //! whom it is, as what it is. And the bounds of a document, at them and beyond.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -51,7 +52,10 @@ fn document(user: &str, id: usize, written: &str, last: &str) -> String {
 /// Pushes a document as the platform would in this mode, and gives the status of the answer.
 fn push(door: &Door, mode: Mode, make: impl Fn(&str) -> String) -> u16 {
     let inner = make("");
-    let query = signed_at(NOW, "77", TOKEN);
+    // Each push has a nonce of its own, as the platform's have.
+    static NONCES: AtomicU64 = AtomicU64::new(1);
+    let nonce = NONCES.fetch_add(1, Ordering::Relaxed).to_string();
+    let query = signed_at(NOW, &nonce, TOKEN);
     if mode == Mode::Plain {
         return post(door.address, &format!("/wechat?{query}"), &inner).status;
     }
@@ -62,7 +66,7 @@ fn push(door: &Door, mode: Mode, make: impl Fn(&str) -> String) -> u16 {
         Mode::Compatible => make(&encrypt),
         Mode::Plain | Mode::Secure => format!("<xml>{encrypt}</xml>"),
     };
-    let signature = seal::sign(&[TOKEN, &NOW.to_string(), "77", &sealed]);
+    let signature = seal::sign(&[TOKEN, &NOW.to_string(), &nonce, &sealed]);
     let target = format!("/wechat?{query}&encrypt_type=aes&msg_signature={signature}");
     post(door.address, &target, &body).status
 }

@@ -9,11 +9,13 @@ mod backlog;
 mod certificates;
 mod commands;
 mod conformance;
+mod conversation;
 mod crash;
 mod dispatch;
 mod docs;
 mod durability;
 mod explain;
+mod fairness;
 mod floors;
 mod handover;
 mod hostile;
@@ -22,10 +24,14 @@ mod media;
 mod menu;
 mod messages;
 mod odd_answers;
+mod own;
+mod passive;
 mod people;
+mod permissions;
 #[cfg(feature = "redis")]
 mod publish;
 mod quota;
+mod rotation;
 mod secrecy;
 mod send;
 #[cfg(feature = "redis")]
@@ -39,6 +45,7 @@ mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
 mod tokenstores;
+mod typing;
 mod usage;
 mod vectors;
 mod vocabulary;

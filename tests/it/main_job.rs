@@ -42,7 +42,12 @@ impl StandIn {
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
-        let platform = Arc::new(Mutex::new(Platform::new(settings, 1)));
+        Self::seeded(settings, 1)
+    }
+
+    /// One whose chances follow from this seed.
+    pub(crate) fn seeded(settings: Settings, seed: u64) -> Self {
+        let platform = Arc::new(Mutex::new(Platform::new(settings, seed)));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let skin = Skin::start(listener, Arc::clone(&platform), clock).unwrap();

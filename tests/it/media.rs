@@ -8,6 +8,8 @@ use wxhook::simulator::platform::{Fault, Shelf, When};
 use crate::shell::{Shell, refusal};
 use crate::support::{command, get, post};
 
+mod memory;
+
 const PUT: &str = "/cgi-bin/media/upload";
 const GET: &str = "/cgi-bin/media/get";
 

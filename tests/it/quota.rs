@@ -3,6 +3,7 @@
 mod child;
 mod day;
 mod killed;
+mod operators;
 mod stage;
 mod stores;
 mod verdicts;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod courier;
+mod events;
 mod pusher;
 
 use std::net::TcpListener;

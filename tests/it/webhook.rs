@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wxhook::api::{self, Api, ApiParts};
 use wxhook::clock::{Clock, ManualClock};
+use wxhook::dispatch::passive::PassiveTerms;
 use wxhook::dispatch::{Replays, SharedWindows};
 use wxhook::http::admin::{Admin, AdminParts, Pushes};
 use wxhook::http::webhook::{Account, Role, Webhook};
@@ -70,6 +71,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
         }),
     );
     let account = Account {
+        passive: PassiveTerms::default(),
         name: "default".to_owned(),
         credentials: credentials.unwrap(),
         paths: match role {
@@ -77,6 +79,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
             Role::Component => vec!["/component/default".to_owned()],
         },
         role,
+        release_check: role == Role::Component,
     };
     let listeners = Listeners::bind(&settings).unwrap();
     let (address, admin) = listeners.addresses().unwrap();
@@ -87,12 +90,14 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
         Arc::clone(&store),
         Arc::clone(&clock) as Arc<dyn Clock>,
         Arc::clone(&counters),
+        None,
     );
     let desk = Admin::new(AdminParts {
         pushes: Some(Pushes {
             replays: Replays::detached(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>),
             windows: SharedWindows::default(),
             gauges: Arc::default(),
+            sources: Arc::clone(webhook.sources()),
             inbox: store,
         }),
         counters: Arc::clone(&counters),

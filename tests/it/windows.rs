@@ -166,6 +166,7 @@ fn grow_old(config: &Config) {
             next: Next::Done,
             attempt,
             parts: Vec::new(),
+            conversation: None,
         };
         store.settle(settlement).await.unwrap();
         store.close().await;

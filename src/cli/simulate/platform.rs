@@ -9,8 +9,10 @@ use std::sync::Mutex;
 use clap::Args;
 use clap::ValueEnum;
 
+use super::EventArgs;
 use super::SimulateContext;
 use super::SimulateError;
+use super::events::Shown;
 use super::seed;
 use crate::clock::Clock;
 use crate::id::AppId;
@@ -58,10 +60,14 @@ pub struct PlatformArgs {
     /// Answers 43003 to everything: here is only plain http, and WeChat's own hosts want https.
     #[arg(long)]
     pub https_only: bool,
+    /// The server that is told what this WeChat says by itself.
+    #[command(flatten)]
+    pub events: EventArgs,
     /// Prints one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
-    /// Listens where other machines can reach it, too. It has no password.
+    /// Listens where other machines can reach it, too, and pushes to a server on another machine. It has
+    /// no password.
     #[arg(long)]
     pub yes: bool,
 }
@@ -106,11 +112,15 @@ pub(super) async fn serve(
         )));
     }
     let seed = seed()?;
-    let configured = context.account.map(|account| account.app_id);
+    let configured = context.account.as_ref();
     let app_id = args
         .app_id
-        .or(configured)
+        .or_else(|| configured.map(|account| account.app_id.clone()))
         .map_or_else(|| made_up_app_id(seed), Ok)?;
+    let pusher = args
+        .events
+        .pusher(&app_id, context.account, args.yes, Arc::clone(&clock))?;
+    let (pusher, pushed) = pusher.unzip();
     // A made-up secret opens nothing but this process, so it may be printed; a given one is not.
     let given = args.app_secret.or(context.app_secret);
     let made_up = format!("{seed:016x}{:016x}", seed.rotate_left(29));
@@ -129,9 +139,25 @@ pub(super) async fn serve(
         WindowSwitch::Old => Windows::Old,
         WindowSwitch::Off => Windows::Off,
     };
-    let skin = start(args.listen, Platform::new(settings, seed), clock)?;
-    let shown_secret = given.is_none().then_some(made_up.as_str());
-    print(out, args.json, skin.url(), &app_id, shown_secret)?;
+    let platform = Arc::new(Mutex::new(Platform::new(settings, seed)));
+    let skin = TcpListener::bind(args.listen)
+        .and_then(|listener| match pusher {
+            Some(pusher) => Skin::start_pushing(listener, platform, clock, pusher),
+            None => Skin::start(listener, platform, clock),
+        })
+        .map_err(|error| {
+            SimulateError::Failed(format!("cannot listen on {}: {error}", args.listen))
+        })?;
+    let about = About {
+        url: skin.url(),
+        app_id: &app_id,
+        secret: given.is_none().then_some(made_up.as_str()),
+        pushed: pushed.as_ref(),
+    };
+    match args.json {
+        true => about.print_json(out)?,
+        false => about.print(out)?,
+    }
     stop.await;
     skin.stop()
         .map_err(|error| SimulateError::Failed(format!("the server ended badly: {error}")))
@@ -142,40 +168,45 @@ fn made_up_app_id(seed: u64) -> Result<AppId, SimulateError> {
         .map_err(|error| SimulateError::Failed(error.to_string()))
 }
 
-fn start(
-    listen: SocketAddr,
-    platform: Platform,
-    clock: Arc<dyn Clock>,
-) -> Result<Skin, SimulateError> {
-    TcpListener::bind(listen)
-        .and_then(|listener| Skin::start(listener, Arc::new(Mutex::new(platform)), clock))
-        .map_err(|error| SimulateError::Failed(format!("cannot listen on {listen}: {error}")))
+/// What is printed of a platform that serves.
+struct About<'a> {
+    url: &'a str,
+    app_id: &'a AppId,
+    /// The AppSecret, if it is made up.
+    secret: Option<&'a str>,
+    pushed: Option<&'a Shown>,
 }
 
-fn print(
-    out: &mut dyn Write,
-    json: bool,
-    url: &str,
-    app_id: &AppId,
-    secret: Option<&str>,
-) -> Result<(), SimulateError> {
-    if json {
+impl About<'_> {
+    fn print_json(&self, out: &mut dyn Write) -> Result<(), SimulateError> {
         let line = serde_json::json!({
-            "url": url, "app_id": app_id.as_str(), "app_secret": secret,
+            "url": self.url, "app_id": self.app_id.as_str(), "app_secret": self.secret,
+            "push_to": self.pushed.map(|pushed| &pushed.url),
+            "mode": self.pushed.map(|pushed| pushed.mode),
         });
         writeln!(out, "{line}")?;
-    } else {
+        Ok(out.flush()?)
+    }
+
+    fn print(&self, out: &mut dyn Write) -> Result<(), SimulateError> {
+        let Self { url, app_id, .. } = self;
         writeln!(out, "A local api.weixin.qq.com listens at {url}.")?;
+        if let Some(Shown { url, mode }) = self.pushed {
+            writeln!(out, "What it says by itself is pushed to {url} ({mode}).")?;
+        }
         writeln!(out, "Point a server at it:")?;
         writeln!(out, "  export WXHOOK_API_HOSTS={url}")?;
         writeln!(out, "  export WECHAT_APP_ID={app_id}")?;
-        if let Some(secret) = secret {
+        if let Some(secret) = self.secret {
             writeln!(out, "  export WECHAT_APP_SECRET={secret}")?;
         }
         writeln!(out, "Look inside:")?;
         writeln!(out, "  curl {url}/simulator/deliveries")?;
         writeln!(out, "  curl {url}/simulator/calls")?;
+        if self.pushed.is_some() {
+            writeln!(out, "  curl {url}/simulator/pushes")?;
+        }
         writeln!(out, "Ctrl-C ends it.")?;
+        Ok(out.flush()?)
     }
-    Ok(out.flush()?)
 }

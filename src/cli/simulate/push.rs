@@ -123,12 +123,12 @@ const NUMBERED_TEXT: &str = "push {number}";
 const DEFAULT_USER: &str = "oSimulatedUser00000000000001";
 
 /// The original id of accounts that name none.
-const DEFAULT_ORIGINAL_ID: &str = "gh_5f2c9a7d10be";
+pub(super) const DEFAULT_ORIGINAL_ID: &str = "gh_5f2c9a7d10be";
 
 /// Bytes of the longest document that is pushed; servers need not take more.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-fn push_token(text: &str) -> Result<PushToken, &'static str> {
+pub(super) fn push_token(text: &str) -> Result<PushToken, &'static str> {
     let fits = (3..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     fits.then(|| PushToken::new(text))
         .ok_or("is no Token: 3 to 32 letters and digits")
@@ -141,7 +141,7 @@ fn positive(text: &str) -> Result<f64, &'static str> {
         .ok_or("is no positive number")
 }
 
-fn usage(problem: impl ToString) -> SimulateError {
+pub(super) fn usage(problem: impl ToString) -> SimulateError {
     SimulateError::Usage(problem.to_string())
 }
 

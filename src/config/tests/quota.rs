@@ -98,17 +98,17 @@ fn wrong_quotas_are_named_with_what_would_be_right() {
     let told = faults(&file(&text)).to_string();
     assert!(!told.contains("hunter2"), "{told}");
     insta::assert_snapshot!(told, @r#"
-    quota.store (file wxhook.toml): is not a store of counts; use "embedded", "memory", or the address of a Redis server: redis://… or rediss://…; leave it empty to use the one of token.store
-    quota.times = "0" (file wxhook.toml): is out of range; choose a value from 1 to 1000
-    quota.reserve_percent = "91" (file wxhook.toml): is out of range; choose a value from 0 to 90
-    quota.reset_at = "24:00" (file wxhook.toml): is not a time of day; write it like "20:00"
-    quota.reset_grace = "2h" (file wxhook.toml): is out of range; choose a value from 0s to 1h
-    quota.ask_every = "1m" (file wxhook.toml): is out of range; choose a value from 10m to 1d
-    quota.clear_automatically = "menu" (file wxhook.toml): "menu" is not a quota; docs/quotas.md lists them; the nearest is "mass"
-    quota.clear_before = "8:00" (file wxhook.toml): is not a time of day; write it like "20:00"
-    quota.clears_kept = "51" (file wxhook.toml): is out of range; choose a value from 0 to 50
-    quota.test_accounts = "shp" (file wxhook.toml): "shp" is not an account; name one of [accounts.NAME]
-    quota.limits = "custom_sent=5" (file wxhook.toml): "custom_sent" is not a quota; docs/quotas.md lists them; the nearest is "custom_send"
+    quota.store (file wxhook.toml, line 8): is not a store of counts; use "embedded", "memory", or the address of a Redis server: redis://… or rediss://…; leave it empty to use the one of token.store
+    quota.times = "0" (file wxhook.toml, line 10): is out of range; choose a value from 1 to 1000
+    quota.reserve_percent = "91" (file wxhook.toml, line 12): is out of range; choose a value from 0 to 90
+    quota.reset_at = "24:00" (file wxhook.toml, line 13): is not a time of day; write it like "20:00"
+    quota.reset_grace = "2h" (file wxhook.toml, line 14): is out of range; choose a value from 0s to 1h
+    quota.ask_every = "1m" (file wxhook.toml, line 15): is out of range; choose a value from 10m to 1d
+    quota.clear_automatically = "menu" (file wxhook.toml, line 16): "menu" is not a quota; docs/quotas.md lists them; the nearest is "mass"
+    quota.clear_before = "8:00" (file wxhook.toml, line 17): is not a time of day; write it like "20:00"
+    quota.clears_kept = "51" (file wxhook.toml, line 18): is out of range; choose a value from 0 to 50
+    quota.test_accounts = "shp" (file wxhook.toml, line 9): "shp" is not an account; name one of [accounts.NAME]
+    quota.limits = "custom_sent=5" (file wxhook.toml, line 11): "custom_sent" is not a quota; docs/quotas.md lists them; the nearest is "custom_send"
     "#);
     for limit in [
         "custom_send",

@@ -57,6 +57,20 @@ pub enum RouteError {
         /// What is wrong with them.
         source: ScheduleError,
     },
+    /// The time limit of a layer cannot be read.
+    #[error("the time of the layer at {at} cannot be read: {source}")]
+    TimeLimit {
+        /// Where the layer stands.
+        at: &'static Location<'static>,
+        /// What is wrong with it.
+        source: ScheduleError,
+    },
+    /// A layer that would let no handler run.
+    #[error("AtOnce(0) at {at} lets no handler run: write 1 or more")]
+    NoneAtOnce {
+        /// Where the layer stands.
+        at: &'static Location<'static>,
+    },
     /// The hours of a guard cannot be read.
     #[error("the hours at {at} cannot be read: {source}")]
     Hours {
@@ -83,6 +97,8 @@ impl RouteError {
             | Self::Empty { at, .. }
             | Self::Pattern { at, .. }
             | Self::Schedule { at, .. }
+            | Self::TimeLimit { at, .. }
+            | Self::NoneAtOnce { at }
             | Self::Hours { at, .. }
             | Self::NoRoute { at, .. } => at,
         }
@@ -157,6 +173,7 @@ impl Plan {
         at: &'static Location<'static>,
     ) -> Result<(), RouteError> {
         match rule {
+            Rule::Step(step) => self.steps.push((step.clone(), index)),
             Rule::Exact(text) | Rule::Click(text) | Rule::Pattern(text) if text.is_empty() => {
                 return Err(RouteError::Empty {
                     route: rule.name(),

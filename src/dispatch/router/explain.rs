@@ -33,6 +33,8 @@ pub struct Candidate {
     pub at: Place,
     /// How specific it is.
     pub specificity: Specificity,
+    /// Where functions were put around its handler, from the innermost on.
+    pub around: Vec<Place>,
     /// What became of it.
     pub outcome: Outcome,
     /// The outcome and its reason, for people.
@@ -87,7 +89,7 @@ pub(super) fn explain<'a>(
     facts: &Facts,
 ) -> Explanation {
     let fitting = plan
-        .fitting(push)
+        .fitting(push, facts)
         .filter_map(|fitting| fixture(fitting.index));
     let mut explanation = Explanation {
         winner: None,
@@ -100,6 +102,7 @@ pub(super) fn explain<'a>(
             route: fixture.name(),
             at: fixture.at.into(),
             specificity: fixture.rule.specificity(),
+            around: fixture.around.iter().map(|at| Place::from(*at)).collect(),
             outcome,
             why,
         };
@@ -141,7 +144,12 @@ fn judge(
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.winner {
-            Some(winner) => write!(f, "{winner}")?,
+            Some(winner) => {
+                write!(f, "{winner}")?;
+                for place in &winner.around {
+                    write!(f, "\n  around its handler: {place}")?;
+                }
+            }
             None => f.write_str("no route takes it: the push is done without an answer")?,
         }
         if !self.others.is_empty() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::id::AppId;
 use crate::quota::window::Standing;
+use crate::store::StoredConversation;
 
 /// What is known beside a push when its route is chosen: all that guards may go by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Facts {
     pub now: Timestamp,
     /// Whether the push's user may be written to.
     pub window: Standing,
+    /// Where the user's conversation stands, when something is remembered and a route asks for it.
+    pub conversation: Option<StoredConversation>,
 }
 
 impl Facts {
@@ -28,6 +31,7 @@ impl Facts {
             account_name: None,
             now,
             window: Standing::Unknown,
+            conversation: None,
         }
     }
 
@@ -35,6 +39,13 @@ impl Facts {
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.account_name = Some(name.into());
+        self
+    }
+
+    /// The conversation with the push's user stands here.
+    #[must_use]
+    pub fn in_conversation(mut self, conversation: StoredConversation) -> Self {
+        self.conversation = Some(conversation);
         self
     }
 

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use regex::Regex;
 
+use super::Facts;
 use super::rule::Fits;
+use super::step::Step;
 use crate::protocol::push::{Click, Push, Typed};
 
 /// Where each rule leads: indices into the routes, in the order of registration.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
+    pub(super) steps: Vec<(Step, usize)>,
     pub(super) exact: HashMap<String, Vec<usize>>,
     pub(super) clicks: HashMap<String, Vec<usize>>,
     pub(super) patterns: Vec<(Regex, usize)>,
@@ -55,7 +58,15 @@ impl<'a> Fitting<'a> {
 impl Plan {
     /// The routes whose rules take the push. One that wins ends the search: what is less specific is
     /// not looked at.
-    pub(super) fn fitting<'a>(&'a self, push: &'a Push) -> impl Iterator<Item = Fitting<'a>> {
+    pub(super) fn fitting<'a>(
+        &'a self,
+        push: &'a Push,
+        facts: &'a Facts,
+    ) -> impl Iterator<Item = Fitting<'a>> {
+        let steps = facts.conversation.iter().flat_map(move |conversation| {
+            let standing = self.steps.iter();
+            standing.filter(move |(step, _)| step.takes(push, conversation))
+        });
         let named = match push.typed() {
             Typed::Text(text) => self.exact.get(&text.content),
             Typed::Click(Click { key, .. }) => self.clicks.get(key),
@@ -71,7 +82,9 @@ impl Plan {
             _ => &[],
         };
         let named = named.into_iter().flatten().map(Fitting::plain);
-        named
+        let steps = steps.map(|(_, index)| Fitting::plain(index));
+        steps
+            .chain(named)
             .chain(patterns.map(|(regex, index)| Fitting {
                 index: *index,
                 regex: Some(regex),

@@ -1,15 +1,24 @@
 //! What a route asks for beside its handler: when it is tried again, and how its messages are sent.
 
 use std::panic::Location;
+use std::time::Duration;
 
 use super::{Fixture, RouteError, Router};
-use crate::dispatch::schedule::{Attempts, ScheduleError};
+use crate::dispatch::schedule::Attempts;
 
 /// What a route asks for. The default asks for nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Policy {
     /// A schedule of its own.
     pub(crate) attempts: Option<Attempts>,
+    /// How long an attempt may take.
+    pub(crate) time_limit: Option<Duration>,
+    /// How many handlers of it may run at once.
+    pub(crate) at_once: Option<usize>,
+    /// Whether it is run only for users who can be answered.
+    pub(crate) only_in_window: bool,
+    /// How long the request of its push waits for the handler; as its account says when none.
+    pub(crate) passive_within: Option<Duration>,
     /// Whether it is tried again after it has said something.
     pub(crate) resumable: bool,
     /// Whether a message is sent again when its answer was not seen.
@@ -17,35 +26,6 @@ pub(crate) struct Policy {
 }
 
 impl<S> Router<S> {
-    /// When failed pushes of the routes *before* it are tried again, of those that no earlier layer
-    /// concerns: `.layer(Attempts::after(["2s", "1m"]))`. The others follow `dispatch.attempts`.
-    ///
-    /// A schedule that cannot be read, or that concerns no route, is reported at start, with the routes.
-    #[must_use]
-    #[track_caller]
-    pub fn layer(mut self, attempts: Result<Attempts, ScheduleError>) -> Self {
-        let at = Location::caller();
-        let attempts = match attempts {
-            Ok(attempts) => attempts,
-            Err(source) => {
-                self.faults.push(RouteError::Schedule { at, source });
-                return self;
-            }
-        };
-        let mut concerned = 0;
-        for entry in &mut self.entries {
-            if entry.fixture.policy.attempts.is_none() {
-                entry.fixture.policy.attempts = Some(attempts.clone());
-                concerned += 1;
-            }
-        }
-        if concerned == 0 {
-            let what = "the layer";
-            self.faults.push(RouteError::NoRoute { what, at });
-        }
-        self
-    }
-
     /// The route just before, or each of the group just before, may be tried again after it has said something with
     /// [`Reply::send`](crate::dispatch::Reply::send): its handler says the same again, in the same
     /// order, and what was said already is not sent a second time. Not for answers that differ from try

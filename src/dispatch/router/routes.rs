@@ -2,15 +2,19 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::explain::{Explanation, explain};
 use super::plan::{Fitting, Plan};
 use super::policy::Policy;
+use super::rule::Rule;
 use super::{Facts, Fixture};
+use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::extract::{Context, Rejection};
 use crate::dispatch::handler::Called;
 use crate::protocol::push::Push;
 
+pub(super) type BoundSuits = Box<dyn Fn(&Context) -> bool + Send + Sync>;
 pub(super) type BoundStart = Box<dyn Fn(&Context) -> Result<Called, Rejection> + Send + Sync>;
 
 /// Checked routes with their state: what the engine runs. Cheap to clone.
@@ -21,6 +25,7 @@ struct Table {
     routes: Vec<Route>,
     plan: Plan,
     has_guards: bool,
+    conversations: Vec<ConversationType>,
 }
 
 /// One route, whatever its state.
@@ -28,6 +33,7 @@ pub(crate) struct Route {
     pub(super) fixture: Fixture,
     pub(super) name: Arc<str>,
     pub(super) takes_any_kind: bool,
+    pub(super) suits: BoundSuits,
     pub(super) start: BoundStart,
 }
 
@@ -43,6 +49,16 @@ impl Route {
     /// Whether pushes of every kind come here, so that a handler may turn out not to be meant.
     pub(crate) fn takes_any_kind(&self) -> bool {
         self.takes_any_kind
+    }
+
+    /// Whether it goes by where a conversation stands.
+    pub(crate) fn is_step(&self) -> bool {
+        matches!(self.fixture.rule, Rule::Step(_))
+    }
+
+    /// Whether the push is of a kind that its handler can take.
+    pub(crate) fn suits(&self, context: &Context) -> bool {
+        (self.suits)(context)
     }
 
     pub(crate) fn call(&self, context: &Context) -> Result<Called, Rejection> {
@@ -64,10 +80,13 @@ pub(crate) struct Matched<'a> {
 impl Routes {
     pub(super) fn new(routes: Vec<Route>, plan: Plan) -> Self {
         let has_guards = routes.iter().any(|route| !route.fixture.guards.is_empty());
+        let asked = routes.iter().flat_map(|route| &route.fixture.conversations);
+        let conversations = ConversationType::each_once(asked);
         Self(Arc::new(Table {
             routes,
             plan,
             has_guards,
+            conversations,
         }))
     }
 
@@ -78,7 +97,7 @@ impl Routes {
             let is_open = route.fixture.closed_by(push, facts).is_none();
             is_open.then_some(route)
         };
-        let mut fitting = self.0.plan.fitting(push);
+        let mut fitting = self.0.plan.fitting(push, facts);
         let (fitting, route) = fitting.find_map(|fitting| {
             let route = open(&fitting)?;
             Some((fitting, route))
@@ -90,9 +109,33 @@ impl Routes {
         })
     }
 
+    /// Every type of conversation that a route asks for: if none does, no conversation need be read.
+    pub(crate) fn conversations(&self) -> &[ConversationType] {
+        &self.0.conversations
+    }
+
     /// Whether any route has guards, so that the facts are looked at.
     pub(crate) fn has_guards(&self) -> bool {
         self.0.has_guards
+    }
+
+    /// Routes of which only so many handlers may run at once.
+    pub(crate) fn bounded(&self) -> impl Iterator<Item = (RouteId, usize)> {
+        let routes = self.0.routes.iter().enumerate();
+        routes.filter_map(|(index, route)| Some((RouteId(index), route.policy().at_once?)))
+    }
+
+    /// The shortest time that any route gives its attempts.
+    pub(crate) fn shortest_limit(&self) -> Option<Duration> {
+        let limits = self.0.routes.iter().map(|route| route.policy().time_limit);
+        limits.flatten().min()
+    }
+
+    /// The longest time that a route wants the request of its push to wait; zero when none does.
+    pub fn longest_passive(&self) -> Duration {
+        let routes = self.0.routes.iter();
+        let asked = routes.filter_map(|route| route.policy().passive_within);
+        asked.max().unwrap_or_default()
     }
 
     /// What a route asks for.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::step::Step;
 use crate::protocol::push::Push;
 
 /// A regular expression that a text message must match. Named groups become
@@ -51,6 +52,7 @@ pub(super) type Fits = fn(&Push) -> bool;
 /// What a route takes.
 #[derive(Debug)]
 pub(super) enum Rule {
+    Step(Step),
     Exact(String),
     Click(String),
     Pattern(String),
@@ -63,6 +65,7 @@ impl Rule {
     /// The name under which people meet the route. Rules of one name take the same pushes.
     pub(super) fn name(&self) -> String {
         match self {
+            Self::Step(step) => format!("step {step}"),
             Self::Exact(text) => format!("text {text:?}"),
             Self::Click(key) if key.is_empty() => "click \"\"".to_owned(),
             Self::Click(key) => format!("click {key}"),
@@ -75,6 +78,7 @@ impl Rule {
 
     pub(super) fn specificity(&self) -> Specificity {
         match self {
+            Self::Step(_) => Specificity::Step,
             Self::Exact(_) => Specificity::ExactText,
             Self::Click(_) => Specificity::MenuKey,
             Self::Pattern(_) => Specificity::Pattern,
@@ -91,6 +95,8 @@ impl Rule {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Specificity {
+    /// Where the user's conversation stands.
+    Step,
     /// A text that is exactly this.
     ExactText,
     /// The key of a menu button.
@@ -109,6 +115,7 @@ impl Specificity {
     /// The words for people.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Step => "a step of a conversation",
             Self::ExactText => "an exact text",
             Self::MenuKey => "a menu key",
             Self::Pattern => "a pattern",

@@ -295,6 +295,34 @@ fn a_route_is_unreachable_only_behind_one_with_no_more_guards_than_its_own() {
     assert!(nothing_before.to_string().contains("the guard at"));
 }
 
+#[test]
+fn a_layer_that_cannot_be_read_or_concerns_nothing_is_told_with_its_place() {
+    async fn around(next: crate::dispatch::Next) -> crate::dispatch::Handled {
+        next.run().await
+    }
+    let first = line!();
+    let errors = Router::<()>::new()
+        .layer(OnlyInWindow)
+        .wrap(around)
+        .fallback(nothing)
+        .layer(TimeLimit("half an hour"))
+        .layer(TimeLimit("0s"))
+        .layer(TimeLimit("1m"))
+        .layer(TimeLimit("2m"))
+        .layer(AtOnce(0))
+        .check()
+        .unwrap_err();
+    insta::assert_snapshot!(with_relative_lines(&errors.to_string(), first), @r#"
+    the routes cannot be used:
+      the layer at main.rs:2 concerns no route: write it after those that it is for
+      the function around handlers at main.rs:3 concerns no route: write it after those that it is for
+      the time limit at main.rs:5 cannot be read: "half an hour" is not a time: write a whole number and ms, s, m or h, for example "10s"
+      the time limit at main.rs:6 cannot be read: "0s" is no time at all: write at least "1ms"
+      the layer at main.rs:8 concerns no route: write it after those that it is for
+      AtOnce(0) at main.rs:9 lets no handler run: write 1 or more
+    "#);
+}
+
 /// Places as lines after the first one, so that this file may grow above it.
 fn with_relative_lines(text: &str, first: u32) -> String {
     let place = Regex::new(r"src/dispatch/router/tests\.rs:(\d+)(?::\d+)?").unwrap();

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::{HandlerRuntime, Shop, Staffing};
 use crate::clock::Clock;
+use crate::dispatch::blocking::Pool;
 use crate::metric::Counters;
 
 /// Drives handlers where the engine runs.
@@ -37,6 +38,7 @@ impl HandlerRuntime {
                 threads: 0,
                 most: 0,
                 blocked_after: Duration::MAX,
+                blocking: 0,
             },
             clock,
             counters,
@@ -46,6 +48,9 @@ impl HandlerRuntime {
         Self {
             shop,
             io: None,
+            blocking: None,
+            // While a function runs there, paused time stands still.
+            pool: Pool::new(Handle::current(), Handle::current()),
             watchdog: None,
             _here: Some(Here(driver)),
         }

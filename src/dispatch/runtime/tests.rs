@@ -12,6 +12,7 @@ fn runtime(threads: usize, most: usize) -> (HandlerRuntime, Arc<Counters>) {
         threads,
         most,
         blocked_after: Duration::from_millis(20),
+        blocking: 2,
     };
     let clock = Arc::new(SystemClock::start());
     let runtime = HandlerRuntime::start(staffing, clock, Arc::clone(&counters)).unwrap();

@@ -17,9 +17,19 @@ pub struct PassiveReply {
 }
 
 impl PassiveReply {
+    /// One whose document was kept.
+    pub(crate) fn kept(document: String) -> Self {
+        Self { document }
+    }
+
     /// The XML.
     pub fn document(&self) -> &str {
         &self.document
+    }
+
+    /// The XML.
+    pub(crate) fn into_document(self) -> String {
+        self.document
     }
 }
 

@@ -45,6 +45,11 @@ pub enum WireFault {
         /// Milliseconds until the reset.
         after_milliseconds: u64,
     },
+    /// It arrives; some time later the connection is reset.
+    ResetLater {
+        /// Milliseconds until the reset.
+        after_milliseconds: u64,
+    },
     /// It arrives late.
     Delay {
         /// Milliseconds by which it is late.

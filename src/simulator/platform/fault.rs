@@ -85,6 +85,12 @@ pub enum Fault {
         #[serde(default)]
         after_milliseconds: u64,
     },
+    /// The call is carried out and answered; some time later its connection is reset, idle by then or
+    /// with the next call on it.
+    ResetLater {
+        /// Milliseconds until the reset.
+        after_milliseconds: u64,
+    },
     /// The call is carried out; half of the answer arrives.
     HalfAnswer,
     /// The call is carried out, and its answer comes compressed, although nobody asked for that.

@@ -26,6 +26,10 @@ const RULES: &[(&str, &str)] = &[
          AND id < (SELECT value FROM meta WHERE name = 'low_water')",
     ),
     (
+        "conversations whose state is no JSON",
+        "SELECT count(*) FROM conversation WHERE NOT json_valid(state)",
+    ),
+    (
         "pushes to be tried again at no time",
         "SELECT count(*) FROM push WHERE state = 2 AND state > 1 AND retry_at IS NULL",
     ),

@@ -7,7 +7,9 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use crate::clock::Timestamp;
 use crate::id::{AppId, OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
-use crate::store::{Attempt, Ended, Part, PartKey, PartState, PushState, Replay, StoredPush};
+use crate::store::{
+    Attempt, Ended, Part, PartKey, PartState, PushState, Replay, StoredPush, Turned,
+};
 
 /// A value in its column's form.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +41,7 @@ codes!(PushState { Pending = 0, Done = 1, Retry = 2, Dead = 3, Malformed = 4, Di
 codes!(PartState { Waiting = 0, Sending = 1, Unknown = 2, Sent = 3, Refused = 4, });
 codes!(Kind { Message = 0, Event = 1, Notice = 2, Malformed = 3, });
 codes!(Ended { Well = 0, Failed = 1, GaveUp = 2, TimedOut = 3, Panicked = 4, });
+codes!(Turned { Set = 0, Cleared = 1, });
 
 impl ToSql for Code<PushId> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -136,7 +139,7 @@ pub(super) fn push(row: &Row<'_>) -> rusqlite::Result<StoredPush> {
 
 /// The columns that [`part`] reads, in its order.
 pub(super) const PART_COLUMNS: &str = "push, run, ordinal, account, to_user, message, state, \
-     error_code, rid, detail, changed_at, at_least_once";
+     error_code, rid, detail, changed_at, at_least_once, passive";
 
 /// A part from its row.
 pub(super) fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
@@ -155,6 +158,7 @@ pub(super) fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
         detail: row.get(9)?,
         changed_at: column(row, 10)?,
         at_least_once: row.get(11)?,
+        passive: row.get::<_, Option<Vec<u8>>>(12)?.map(Bytes::from),
     })
 }
 

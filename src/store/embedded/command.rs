@@ -1,5 +1,7 @@
 //! What stands in the writer's queue, and the way its outcome goes back.
 
+use std::time::Duration;
+
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::clock::Timestamp;
@@ -58,7 +60,10 @@ impl Command {
         match self {
             Self::Change { change, .. } => match change {
                 Change::Start(_) | Change::Record(_) => false,
-                Change::Settle(settlement) => !settlement.parts.is_empty(),
+                // The user's next push waits for the conversation.
+                Change::Settle(settlement) => {
+                    !settlement.parts.is_empty() || settlement.conversation.is_some()
+                }
                 Change::MarkSending(_)
                 | Change::Replay(..)
                 | Change::Reread(..)
@@ -67,6 +72,16 @@ impl Command {
             },
             Self::Accept { .. } | Self::Unspill { .. } | Self::Stop { .. } => true,
         }
+    }
+
+    /// Whether it brings a push, new or not.
+    pub(super) fn is_accept(&self) -> bool {
+        matches!(self, Self::Accept { .. })
+    }
+
+    /// Whether nobody waits any more for what is done at this moment of the monotonic clock.
+    pub(super) fn is_late(&self, done_at: Duration) -> bool {
+        matches!(self, Self::Accept { ticket, .. } if ticket.is_late(done_at))
     }
 
     /// Whether it brings a push that the store does not have.

@@ -5,12 +5,13 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::code::{self, Code};
+use super::conversation;
 use crate::clock::Timestamp;
 use crate::id::{OpenId, PushId};
 use crate::protocol::push::{DedupeKey, Kind};
 use crate::store::{
-    Attempt, ComponentTicket, LaneKey, NewPush, Next, Part, PartKey, PartState, PartVerdict,
-    PushState, Settlement, StoreError, StoredPush,
+    ComponentTicket, LaneKey, NewPush, Next, Part, PartKey, PartState, PartVerdict, PushState,
+    Settlement, StoreError, StoredPush,
 };
 
 /// Why a change was not made.
@@ -117,13 +118,14 @@ pub(super) fn settle(connection: &Connection, settlement: &Settlement) -> Result
         next,
         attempt,
         parts,
+        conversation: change,
     } = settlement;
     for part in parts {
         if part_state(connection, &part.key)?.is_some() {
             return Err(StoreError::part_exists(&part.key).into());
         }
     }
-    if !insert_attempt(connection, *push, *run, attempt)? {
+    if !insert_attempt(connection, settlement)? {
         return Err(StoreError::attempt_exists(*push, attempt.number).into());
     }
     if !follow(connection, *push, *run, next)? {
@@ -133,23 +135,28 @@ pub(super) fn settle(connection: &Connection, settlement: &Settlement) -> Result
     for part in parts {
         insert_part(connection, part, part.state)?;
     }
+    if let Some(change) = change {
+        conversation::turn(connection, *push, change)?;
+    }
     Ok(())
 }
 
-fn insert_attempt(
-    connection: &Connection,
-    push: PushId,
-    run: u32,
-    attempt: &Attempt,
-) -> rusqlite::Result<bool> {
+fn insert_attempt(connection: &Connection, settlement: &Settlement) -> rusqlite::Result<bool> {
+    let Settlement {
+        push,
+        run,
+        attempt,
+        conversation: change,
+        ..
+    } = settlement;
     let inserted = connection
         .prepare_cached(
             "INSERT OR IGNORE INTO attempt \
-             (push, run, number, started_at, ended_at, route, ended, error, out_of_order) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (push, run, number, started_at, ended_at, route, ended, error, out_of_order, \
+             conversation) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
-            Code(push),
+            Code(*push),
             run,
             attempt.number,
             Code(attempt.started_at),
@@ -158,6 +165,7 @@ fn insert_attempt(
             Code(attempt.ended),
             attempt.error,
             attempt.out_of_order,
+            change.as_ref().map(|change| Code(change.turned())),
         ])?;
     Ok(inserted == 1)
 }
@@ -223,8 +231,8 @@ pub(super) fn record(connection: &Connection, verdict: &PartVerdict) -> Result<(
     verdict.check(before)?;
     connection
         .prepare_cached(
-            "UPDATE part SET state = ?4, changed_at = ?5, error_code = ?6, rid = ?7, detail = ?8 \
-             WHERE push = ?1 AND run = ?2 AND ordinal = ?3",
+            "UPDATE part SET state = ?4, changed_at = ?5, error_code = ?6, rid = ?7, detail = ?8, \
+             passive = CASE WHEN ?4 = 0 THEN NULL ELSE passive END WHERE push = ?1 AND run = ?2 AND ordinal = ?3",
         )?
         .execute(params![
             Code(key.push),
@@ -365,7 +373,7 @@ pub(super) fn unspill(
 pub(super) fn recover(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     connection.execute("DELETE FROM spill", [])?;
     connection.execute(
-        "UPDATE part SET state = ?1, changed_at = ?2 \
+        "UPDATE part SET state = ?1, changed_at = ?2, passive = NULL \
          WHERE state = 1 AND state < 3 AND at_least_once <> 0",
         params![Code(PartState::Waiting), Code(now)],
     )?;
@@ -399,8 +407,8 @@ fn insert_part(connection: &Connection, part: &Part, state: PartState) -> rusqli
     connection
         .prepare_cached(
             "INSERT INTO part (push, run, ordinal, state, changed_at, error_code, rid, detail, \
-             account, to_user, message, at_least_once) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             account, to_user, message, at_least_once, passive) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             Code(part.key.push),
@@ -415,6 +423,7 @@ fn insert_part(connection: &Connection, part: &Part, state: PartState) -> rusqli
             part.to.as_str(),
             &part.message[..],
             part.at_least_once,
+            part.passive.as_deref(),
         ])?;
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! One process holds a data directory.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use super::OpenError;
-use super::paths::Paths;
+use super::paths::{self, Paths};
 
 /// The lock of a data directory, held until it is dropped. The operating system releases it with the
 /// process, however that ends; the file itself stays.
@@ -38,10 +38,8 @@ impl DirectoryLock {
             path: path.clone(),
             source,
         };
-        let mut file = OpenOptions::new()
+        let mut file = paths::private()
             .read(true)
-            .write(true)
-            .create(true)
             .truncate(false)
             .open(&path)
             .map_err(failed)?;

@@ -95,11 +95,16 @@ impl Paths {
 /// Makes an empty file that only its owner can read, unless it is there. SQLite fills it, and gives its
 /// log the same rights.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    private().truncate(false).open(path).map(drop)
+}
+
+/// How files are made here: for their owner only, whatever the umask allows.
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.write(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    options
 }
 
 /// Removes a file; one that is not there is fine.

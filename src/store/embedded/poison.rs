@@ -2,7 +2,7 @@
 //! could not write. So the failing process leaves a marker, and the next one copies everything that
 //! can be read into a new file, synced, before it is ready.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -15,7 +15,9 @@ use super::schema;
 /// Leaves the marker. The best that a process on a failing disk can do: a failure is only logged.
 pub(super) fn mark(paths: &Paths, reason: &str) {
     let path = paths.marker();
-    let written = File::create(&path)
+    let written = paths::private()
+        .truncate(true)
+        .open(&path)
         .and_then(|mut file| {
             writeln!(file, "{reason}")?;
             file.sync_all()

@@ -31,7 +31,7 @@ pub(super) fn make(paths: &Paths, bytes: u64, refused: bool) -> io::Result<()> {
 fn fill(path: &Path, bytes: u64) -> io::Result<File> {
     // Not zeros, which some file systems store as nothing.
     let chunk: Vec<u8> = (0..CHUNK_BYTES).map(|place| (place % 251) as u8).collect();
-    let mut file = File::create(path)?;
+    let mut file = paths::private().truncate(true).open(path)?;
     let mut left = bytes;
     while left > 0 {
         let now = usize::try_from(left).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));

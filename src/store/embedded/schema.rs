@@ -18,6 +18,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("component_ticket.sql"),
     include_str!("replay.sql"),
+    include_str!("passive.sql"),
+    include_str!("conversation.sql"),
 ];
 
 /// Bytes of one page.

@@ -26,6 +26,9 @@ pub const RESERVE_BYTES: u64 = 16 << 20;
 /// How long a change that nobody's answer waits for may wait for a batch to ride in.
 pub const RIDE: Duration = Duration::from_millis(100);
 
+/// New pushes that are synced together at most.
+pub const BATCH: usize = 1_024;
+
 /// What an embedded store is opened with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -50,6 +53,8 @@ pub struct Settings {
     /// How long a change that is not urgent waits for a batch to ride in, at most: [`RIDE`]. What a
     /// crash within that time takes with it is done again.
     pub ride: Duration,
+    /// New pushes that are synced together at most: [`BATCH`].
+    pub batch: usize,
 }
 
 impl Settings {
@@ -66,6 +71,7 @@ impl Settings {
             max_bytes: MAX_BYTES,
             reserve_bytes: RESERVE_BYTES,
             ride: RIDE,
+            batch: BATCH,
         }
     }
 }

@@ -79,6 +79,7 @@ fn settlement(push: PushId, next: Next, parts: &[PartState]) -> Settlement {
         rid: None,
         detail: None,
         changed_at: at,
+        passive: None,
         at_least_once: false,
     };
     Settlement {
@@ -95,6 +96,7 @@ fn settlement(push: PushId, next: Next, parts: &[PartState]) -> Settlement {
             out_of_order: false,
         },
         parts: (0..).zip(parts).map(part).collect(),
+        conversation: None,
     }
 }
 

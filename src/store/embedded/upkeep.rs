@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::Settings;
 use super::batch::{self, Memory};
 use super::code::Code;
+use super::conversation;
 use super::schema::PAGE_BYTES;
 use crate::clock::Timestamp;
 use crate::id::PushId;
@@ -122,15 +123,17 @@ impl Sweep {
         let (looked_at, old) = old_pushes(connection, self.upto, until, stale)?;
         let surplus = surplus_dead(connection, settings.dead_cap)?;
         let more_pushes = looked_at.len() == SWEEP_PUSHES || surplus > SWEEP_PUSHES;
-        if !old.is_empty() || memory.dropped.is_some() || surplus > 0 {
+        let expired = conversation::expired(connection, now)?;
+        if !old.is_empty() || memory.dropped.is_some() || surplus > 0 || expired > 0 {
             batch::begin(connection)?;
             discard_oldest(connection, surplus.min(SWEEP_PUSHES))
                 .and_then(|()| forget(connection, memory, &old))
+                .and_then(|()| conversation::forget(connection, now))
                 .and_then(|()| batch::end(connection))
                 .inspect_err(|_| batch::roll_back(connection))?;
         }
         self.upto = looked_at.last().copied().unwrap_or(self.upto);
-        Ok(more_pushes || memory.dropped.is_some())
+        Ok(more_pushes || memory.dropped.is_some() || conversation::is_full(expired))
     }
 }
 

@@ -7,13 +7,13 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params, params_f
 
 use super::code::{self, ATTEMPT_COLUMNS, Code, PART_COLUMNS, PUSH_COLUMNS};
 use super::paths::Paths;
-use super::{OpenError, check, poison, schema};
+use super::{OpenError, check, conversation, poison, schema};
 use crate::clock::Timestamp;
 use crate::id::{AppId, PushId};
 use crate::secret::VerifyTicket;
 use crate::store::{
-    Aside, ComponentTicket, Filter, Page, Part, PartKey, Past, PushState, StoreError, StoredPush,
-    Story,
+    Aside, ComponentTicket, Filter, LaneKey, Page, Part, PartKey, Past, PushState, StoreError,
+    StoredConversation, StoredPush, Story,
 };
 
 /// A read-only look at a data directory. Works while a server runs on it, and sees every commit that
@@ -126,7 +126,20 @@ impl View {
                 [Code(push)],
                 code::replay,
             )?,
+            turns: self.rows(conversation::TURNS, [Code(push)], conversation::read_turn)?,
         }))
+    }
+
+    /// Where the conversation with a user stands at this time.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn conversation(
+        &self,
+        lane: &LaneKey,
+        now: Timestamp,
+    ) -> Result<Option<StoredConversation>, StoreError> {
+        conversation::find(&self.connection, lane, now).map_err(read)
     }
 
     /// Reads everything, and tells what does not hold together; nothing when all is well.

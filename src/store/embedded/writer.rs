@@ -20,7 +20,11 @@ use crate::id::PushId;
 use crate::store::{Health, StoreError};
 
 /// Commands in one transaction at most.
-const BATCH: usize = 1_024;
+const COMMANDS: usize = 1_024;
+
+/// A commit is expected to take as long as the last one, but no longer than this: however slow the disk
+/// is, it is tried.
+const EXPECTED_AT_MOST: Duration = Duration::from_secs(1);
 
 /// How long nothing must happen before the writer tidies up; also, how often it does so at least
 /// when there are pauses.
@@ -89,6 +93,8 @@ pub(super) struct Writer {
     rested_at: Duration,
     swept_at: Duration,
     tidy: bool,
+    /// How long the last commit took.
+    took: Duration,
     /// Released last, when the file is closed.
     _lock: DirectoryLock,
 }
@@ -125,6 +131,7 @@ impl Writer {
             rested_at: now,
             swept_at: now,
             tidy: false,
+            took: Duration::ZERO,
             _lock: opened.lock,
         }
     }
@@ -173,9 +180,11 @@ impl Writer {
             }
         };
         let mut urgent = false;
+        let mut pushes = 0;
         let mut departure = None;
         while let Some(command) = next {
             urgent |= command.is_urgent();
+            pushes += usize::from(command.is_accept());
             match command {
                 Command::Stop { crash, ended } => {
                     let ended = Some(ended);
@@ -183,7 +192,7 @@ impl Writer {
                 }
                 command => commands.push(command),
             }
-            if commands.len() == BATCH {
+            if commands.len() == COMMANDS || pushes == self.settings.batch {
                 return None;
             }
             next = match self.queue.try_recv() {
@@ -206,6 +215,12 @@ impl Writer {
     }
 
     fn commit(&mut self, commands: Vec<Command>) {
+        let began = self.clock.monotonic();
+        // Under overload, storing what nobody waits for any more would make the next ones late, too.
+        let done_at = began + self.took.min(EXPECTED_AT_MOST);
+        let commands = fail_where(commands, &StoreError::Late, |command| {
+            command.is_late(done_at)
+        });
         let commands = match &self.condition {
             Condition::Ready => commands,
             Condition::Refusing(reason) => {
@@ -225,6 +240,7 @@ impl Writer {
         let clock = Arc::clone(&self.clock);
         match batch::commit(&self.connection, &mut self.memory, &*clock, &commands) {
             Ok(outcomes) => {
+                self.took = clock.monotonic().saturating_sub(began);
                 self.show_low_water();
                 self.signs.recent.note(&commands, &outcomes);
                 command::deliver(commands, outcomes);
@@ -413,6 +429,9 @@ fn fail_where(
     error: &StoreError,
     matches: impl Fn(&Command) -> bool,
 ) -> Vec<Command> {
+    if !commands.iter().any(&matches) {
+        return commands;
+    }
     let (failed, kept): (Vec<_>, Vec<_>) = commands.into_iter().partition(matches);
     for command in failed {
         command::fail(command, error);

@@ -10,8 +10,10 @@ use crate::store::seen::Seen;
 use crate::store::{
     Accepted, Aside, Attempt, ComponentTicket, Filter, LaneKey, NewPush, Next, Page, Part, PartKey,
     PartState, PartVerdict, Past, PushState, Replay, SEEN_CAP, SEEN_RETENTION, Settlement,
-    StoreError, StoredPush, Story,
+    StoreError, StoredConversation, StoredPush, Story, Turn,
 };
+
+use super::conversations::Conversations;
 
 /// Bytes that a push costs besides its body, roughly.
 const PUSH_OVERHEAD_BYTES: usize = 512;
@@ -23,22 +25,27 @@ pub struct Limits {
     pub done: usize,
     /// Dead and malformed pushes that are kept; beyond that the oldest are discarded.
     pub dead: usize,
-    /// Bytes of everything kept; beyond that, finished pushes go, and new ones are refused.
+    /// Bytes of every push kept; beyond that, finished ones go, and new ones are refused.
     pub bytes: usize,
+    /// Bytes of conversations; beyond that, those that would expire next are forgotten.
+    pub conversation_bytes: usize,
 }
 
 impl Limits {
-    /// For a server: the last 10,000 finished pushes, as many dead ones, 1 GiB in all.
+    /// For a server: the last 10,000 finished pushes, as many dead ones, 1 GiB in all, and 64 MiB of
+    /// conversations.
     pub const SERVER: Self = Self {
         done: 10_000,
         dead: 10_000,
         bytes: 1 << 30,
+        conversation_bytes: 64 << 20,
     };
     /// For comparing: nothing is ever dropped.
     pub const NONE: Self = Self {
         done: usize::MAX,
         dead: usize::MAX,
         bytes: usize::MAX,
+        conversation_bytes: usize::MAX,
     };
 }
 
@@ -48,6 +55,7 @@ struct Row {
     attempts: BTreeMap<(u32, u32), Attempt>,
     parts: BTreeMap<(u32, u32), Part>,
     replays: Vec<Replay>,
+    turns: Vec<Turn>,
 }
 
 impl Row {
@@ -63,7 +71,7 @@ impl Row {
     }
 
     fn cost(&self) -> usize {
-        let parts = self.parts.values().map(|part| part.message.len());
+        let parts = self.parts.values().map(Part::bytes);
         PUSH_OVERHEAD_BYTES + self.push.body.len() + parts.sum::<usize>()
     }
 }
@@ -84,6 +92,7 @@ pub struct Model {
     spilled: HashMap<LaneKey, BTreeSet<PushId>>,
     finished: VecDeque<PushId>,
     tickets: BTreeMap<AppId, ComponentTicket>,
+    conversations: Conversations,
     bytes: usize,
 }
 
@@ -102,6 +111,7 @@ impl Model {
             spilled: HashMap::new(),
             finished: VecDeque::new(),
             tickets: BTreeMap::new(),
+            conversations: Conversations::default(),
             bytes: 0,
         }
     }
@@ -147,6 +157,11 @@ impl Model {
         self.tickets.get(component).cloned()
     }
 
+    /// Where the conversation with a user stands.
+    pub fn conversation(&self, lane: &LaneKey, now: Timestamp) -> Option<StoredConversation> {
+        self.conversations.find(lane, now).cloned()
+    }
+
     /// Whether a new push would be taken.
     ///
     /// # Errors
@@ -173,6 +188,7 @@ impl Model {
             attempts: BTreeMap::new(),
             parts: BTreeMap::new(),
             replays: Vec::new(),
+            turns: Vec::new(),
         };
         self.bytes += row.cost();
         self.rows.insert(id, row);
@@ -278,6 +294,7 @@ impl Model {
             next,
             attempt,
             parts,
+            conversation,
         } = settlement;
         let row = self.open_row(id, Some(run))?;
         if row.attempts.contains_key(&(run, attempt.number)) {
@@ -290,11 +307,26 @@ impl Model {
             return Err(StoreError::part_exists(&part.key));
         }
         let before = (row.push.state, row.push.retry_at);
-        row.attempts.insert((run, attempt.number), attempt);
+        let (number, at) = (attempt.number, attempt.ended_at);
+        row.attempts.insert((run, number), attempt);
+        row.turns.extend(conversation.as_ref().map(|change| Turn {
+            run,
+            attempt: number,
+            at,
+            turned: change.turned(),
+        }));
         row.push.attempts = row.push.attempts.saturating_add(1);
         row.push.starts = 0;
         follow(&mut row.push, next);
         let after = (row.push.state, row.push.retry_at);
+        if let Some(change) = conversation {
+            let lane = LaneKey {
+                account: row.push.account.clone(),
+                user: row.push.user.clone(),
+            };
+            let limit = self.limits.conversation_bytes;
+            self.conversations.turn(lane, change, at, limit);
+        }
         self.move_push(id, before, after);
         for part in parts {
             self.insert_part(part);
@@ -344,6 +376,9 @@ impl Model {
         part.detail = verdict.detail;
         part.changed_at = verdict.at;
         if part.state == PartState::Waiting {
+            let before = part.bytes();
+            part.passive = None;
+            self.bytes -= before - part.bytes();
             self.waiting.insert(key);
         } else {
             self.waiting.remove(&key);
@@ -455,6 +490,7 @@ impl Model {
                 .collect(),
             parts: row.parts.values().cloned().collect(),
             replays: row.replays.clone(),
+            turns: row.turns.clone(),
         })
     }
 
@@ -470,6 +506,9 @@ impl Model {
             part.changed_at = now;
             if part.at_least_once {
                 part.state = PartState::Waiting;
+                let before = part.bytes();
+                part.passive = None;
+                self.bytes -= before - part.bytes();
                 self.waiting.insert(part.key);
             } else {
                 part.state = PartState::Unknown;
@@ -500,7 +539,7 @@ impl Model {
             self.waiting.insert(key);
         }
         if let Some(row) = self.rows.get_mut(&key.push) {
-            self.bytes += part.message.len();
+            self.bytes += part.bytes();
             row.parts.insert((key.run, key.ordinal), part);
         }
     }

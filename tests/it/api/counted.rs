@@ -111,6 +111,44 @@ async fn what_the_platform_answers_decides_what_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn questions_for_tokens_are_counted_and_asked_whatever_the_count_says() {
+    const STABLE: QuotaKey = QuotaKey("stable_token");
+    let limits = AccountLimits {
+        limits: BTreeMap::from([(STABLE, 2)]),
+        ..AccountLimits::default()
+    };
+    let settings = Settings {
+        accounts: BTreeMap::from([(AppId::parse(ACCOUNT).unwrap(), limits)]),
+        ..limited(1_000)
+    };
+    let stage = Stage::counted(Some(settings), minting(7_200));
+    for asked in 1..=3 {
+        stage.token().await;
+        assert_eq!(status(&stage, STABLE).await.used, asked);
+        stage.advance_seconds(7_200);
+    }
+    assert_eq!(stage.token_requests(), 3);
+    let (limit, _) = status(&stage, STABLE).await.obstacle.unwrap();
+    assert_eq!(limit, Limit::Day);
+
+    // What surely did not arrive does not count, and what may have arrived does.
+    for (name, play, counted) in [
+        ("no connection", Play::NotConnected, 0),
+        ("a refusal", Play::code(40125), 1),
+        ("a lost answer", Play::Lost, 3),
+    ] {
+        let play = std::sync::Arc::new(play);
+        let stage = Stage::counted(Some(limited(1_000)), move |_| match &*play {
+            Play::NotConnected => Play::NotConnected,
+            Play::Body(body) => Play::Body(body.clone()),
+            _ => Play::Lost,
+        });
+        stage.keeper.token().await.unwrap_err();
+        assert_eq!(status(&stage, STABLE).await.used, counted, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_45009_nothing_is_sent_until_the_day_is_over() {
     let rule = answering(|seen| (seen.path.ends_with("custom/send")).then(|| Play::code(45009)));
     let stage = Stage::counted(Some(limited(1_000)), rule);
@@ -205,7 +243,9 @@ async fn the_platforms_numbers_are_asked_for_and_win() {
         stage.advance_seconds(30);
     }
     let asked = json!({"cgi_path": "/cgi-bin/message/custom/send"});
-    assert_eq!(calls(&stage, FIGURES), [asked]);
+    // The token's own calls are counted too, and asked about.
+    let asked_too = json!({"cgi_path": "/cgi-bin/stable_token"});
+    assert_eq!(calls(&stage, FIGURES), [asked, asked_too]);
     let status = status(&stage, SEND).await;
     assert_eq!(status.limit, Some((1_000_000, LimitFrom::Platform)));
     assert_eq!(status.used, 777);
@@ -239,7 +279,9 @@ async fn one_that_does_not_tell_its_numbers_is_not_asked_again_today() {
             stage.advance_seconds(601);
             stage.api.look_after_limits().await;
         }
-        assert_eq!(calls(&stage, FIGURES).len(), asked, "{name}");
+        let about = json!({"cgi_path": "/cgi-bin/message/custom/send"});
+        let times = calls(&stage, FIGURES).into_iter();
+        assert_eq!(times.filter(|call| *call == about).count(), asked, "{name}");
         assert!(
             matches!(deliver(&stage).await, Delivery::Sent { .. }),
             "{name}"

@@ -57,6 +57,7 @@ pub(crate) fn play() -> Play {
         platform: Arc::clone(&platform),
         clock: Arc::clone(&clock),
         counters: Arc::new(Counters::default()),
+        tally: None,
     }));
     let settings = Settings {
         timeout: Duration::from_millis(500),

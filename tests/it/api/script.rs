@@ -20,6 +20,7 @@ use wxhook::quota::{QuotaParts, Quotas};
 use wxhook::secret::AppSecret;
 use wxhook::store::memory_counters::MemoryCounters;
 use wxhook::store::memory_tokens::MemoryTokens;
+use wxhook::token::mint::Tally;
 use wxhook::token::{Endpoint, Keeper, KeeperParts, TokenSource};
 use wxhook::transport::{Body, Request, Response, Transport, TransportError};
 
@@ -147,6 +148,24 @@ fn seen_of(request: Request) -> Seen {
     }
 }
 
+/// Where a stage stands.
+pub(super) struct Ground {
+    pub(super) hosts: Hosts,
+    pub(super) limits: Option<quota::Settings>,
+    pub(super) settings: Settings,
+}
+
+impl Default for Ground {
+    /// A platform with two hosts, `a.example` and `b.example`, where nothing is counted.
+    fn default() -> Self {
+        Self {
+            hosts: Hosts::parse(["a.example", "b.example"]).unwrap(),
+            limits: None,
+            settings: Settings::default(),
+        }
+    }
+}
+
 /// A keeper and a client over a script.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -174,29 +193,42 @@ impl Stage {
             seen: Arc::default(),
         });
         let transport = Arc::clone(&script) as Arc<dyn Transport>;
-        Self::with(script, transport, limits)
+        let ground = Ground {
+            limits,
+            ..Ground::default()
+        };
+        Self::with(script, transport, ground)
     }
 
     /// The same over another transport; what the script has seen stays empty.
     pub(super) fn over(transport: Arc<dyn Transport>) -> Self {
+        Self::on(transport, Ground::default())
+    }
+
+    /// The same on other ground.
+    pub(super) fn on(transport: Arc<dyn Transport>, ground: Ground) -> Self {
         let script = Arc::new(Script {
             rule: Arc::new(Mutex::new(Box::new(|_| Play::NotConnected))),
             seen: Arc::default(),
         });
-        Self::with(script, transport, None)
+        Self::with(script, transport, ground)
     }
 
-    fn with(
-        script: Arc<Script>,
-        transport: Arc<dyn Transport>,
-        limits: Option<quota::Settings>,
-    ) -> Self {
+    fn with(script: Arc<Script>, transport: Arc<dyn Transport>, ground: Ground) -> Self {
         let clock = Arc::new(ManualClock::at(1_700_000_000));
-        let hosts = Arc::new(Hosts::parse(["a.example", "b.example"]).unwrap());
+        let hosts = Arc::new(ground.hosts);
         let shared_clock = || Arc::clone(&clock) as Arc<dyn Clock>;
         let platform = Arc::new(Platform::new(transport, hosts, shared_clock()));
         let account = AppId::parse(ACCOUNT).unwrap();
         let counters = Arc::new(Counters::default());
+        let quotas = ground.limits.map(|settings| {
+            Arc::new(Quotas::new(QuotaParts {
+                store: MemoryCounters::new(shared_clock()),
+                clock: shared_clock(),
+                counters: Arc::clone(&counters),
+                settings,
+            }))
+        });
         let keeper = Arc::new(Keeper::new(KeeperParts {
             account: account.clone(),
             secret: AppSecret::new(SECRET),
@@ -205,22 +237,17 @@ impl Stage {
             platform: Arc::clone(&platform),
             clock: shared_clock(),
             counters: Arc::clone(&counters),
+            tally: quotas
+                .clone()
+                .map(|quotas: Arc<Quotas>| quotas as Arc<dyn Tally>),
         }));
-        let quotas = limits.map(|settings| {
-            Arc::new(Quotas::new(QuotaParts {
-                store: MemoryCounters::new(shared_clock()),
-                clock: shared_clock(),
-                counters: Arc::clone(&counters),
-                settings,
-            }))
-        });
         let api = Arc::new(Api::new(ApiParts {
             platform,
             sources: vec![Arc::clone(&keeper) as Arc<dyn TokenSource>],
             tickets: None,
             clock: clock.clone(),
             quotas,
-            settings: Settings::default(),
+            settings: ground.settings,
         }));
         Self {
             keeper,

@@ -118,6 +118,60 @@ async fn a_failed_handshake_surely_was_not_executed() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_before_the_request_is_whole_surely_was_not_executed() {
+    let (listener, address) = listening().await;
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_until(&mut stream, b"first").await
+    });
+    let first = stream::iter([Ok(Bytes::from("first"))]);
+    let body = Body::Stream {
+        length: 11,
+        chunks: first.chain(stream::pending()).boxed(),
+    };
+    let error = send(request(address, body)).await.unwrap_err();
+    assert!(
+        matches!(error, TransportError::Unfinished { .. }),
+        "{error:?}"
+    );
+    assert!(error.surely_not_executed() && !format!("{error:?}").contains("hidden"));
+    assert!(server.await.unwrap().ends_with("first"));
+}
+
+#[tokio::test]
+async fn connections_that_are_reset_while_they_are_idle_cost_no_request() {
+    const REQUESTS: usize = 50;
+    let (listener, address) = listening().await;
+    let (answered, mut has_answer) = tokio::sync::mpsc::channel::<()>(1);
+    let (gone, mut is_gone) = tokio::sync::mpsc::channel::<()>(1);
+    let server = tokio::spawn(async move {
+        for _ in 0..REQUESTS {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_until(&mut stream, b"{}").await;
+            stream.write_all(OK).await.unwrap();
+            has_answer.recv().await.unwrap();
+            stream.set_zero_linger().unwrap();
+            drop(stream);
+            gone.send(()).await.unwrap();
+        }
+    });
+    let settings = Settings {
+        https: false,
+        plain_http: true,
+        ..Settings::default()
+    };
+    let transport = HttpTransport::new(&settings).unwrap();
+    for number in 0..REQUESTS {
+        let sent = transport.send(request(address, Body::Bytes("{}".into())));
+        let response = sent.await.unwrap_or_else(|e| panic!("{number}: {e}"));
+        assert_eq!(body_of(response).await.unwrap(), b"{}");
+        answered.send(()).await.unwrap();
+        is_gone.recv().await.unwrap();
+    }
+    server.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_after_the_request_may_have_been_executed() {
     let (listener, address) = listening().await;
     let server = tokio::spawn(answer_once(listener, b"{}", b""));
@@ -154,6 +208,42 @@ async fn an_answer_that_does_not_come_in_time_may_have_been_executed() {
     );
     assert!(!error.surely_not_executed());
     drop(listener);
+}
+
+#[tokio::test]
+async fn an_answer_that_came_while_the_process_stood_still_is_taken() {
+    let (listener, address) = listening().await;
+    let listener = listener.into_std().unwrap();
+    listener.set_nonblocking(false).unwrap();
+    let (asked, is_asked) = tokio::sync::oneshot::channel::<()>();
+    let (answered, is_answered) = std::sync::mpsc::channel::<()>();
+    let limit = Duration::from_millis(200);
+    let server = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"{}") {
+            let mut buffer = [0; 1024];
+            let count = stream.read(&mut buffer).unwrap();
+            seen.extend_from_slice(&buffer[..count]);
+        }
+        asked.send(()).unwrap();
+        stream.write_all(OK).unwrap();
+        // Longer than the limit; nobody says anything.
+        let (_keep, silence) = std::sync::mpsc::channel::<()>();
+        let _ = silence.recv_timeout(limit * 2);
+        answered.send(()).unwrap();
+    });
+    let mut hurried = request(address, Body::Bytes("{}".into()));
+    hurried.timeout = limit;
+    let stand_still = async {
+        is_asked.await.unwrap();
+        // This blocks the only thread of the client.
+        is_answered.recv().unwrap();
+    };
+    let (response, ()) = tokio::join!(send(hurried), stand_still);
+    assert_eq!(response.unwrap().status, 200);
+    server.join().unwrap();
 }
 
 #[tokio::test]
@@ -195,7 +285,7 @@ async fn every_body_has_its_exact_length_in_the_head_and_is_never_chunked() {
 }
 
 #[tokio::test]
-async fn a_stream_of_another_length_than_announced_is_an_error() {
+async fn a_stream_of_another_length_than_announced_surely_was_not_executed() {
     for length in [5, 7] {
         let (listener, address) = listening().await;
         let server = tokio::spawn(answer_once(listener, b"abcdef", b""));
@@ -204,9 +294,10 @@ async fn a_stream_of_another_length_than_announced_is_an_error() {
             .await
             .unwrap_err();
         assert!(
-            matches!(error, TransportError::Broken { .. }),
+            matches!(error, TransportError::Unfinished { .. }),
             "{length}: {error:?}"
         );
+        assert!(error.surely_not_executed(), "{length}");
         server.await.unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! A platform that fails and a process that is killed, stopped and stood still: what arrives, and why
 //! the rest does not.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,38 +10,54 @@ use std::time::Duration;
 use wxhook::simulator::platform::{Fault, FaultRule, When};
 use wxhook::simulator::pusher::{Gesture, Verdict};
 use wxhook::store::embedded::View;
-use wxhook::store::{Filter, PartState, PushState, StoredPush};
+use wxhook::store::{Filter, PushState};
 
-use super::{Random, SENDING, parts_in, pusher, seed, text_of};
+use super::{Random, SENDING, parts_in, pusher, seed};
 use crate::main_job::{StandIn, variables};
+use crate::own::Own;
 use crate::support::{Program, eventually};
+
+mod account;
+
+use self::account::Account;
 
 /// How much of it. `WXHOOK_CRASH_LONG=1` plays the long one: a few minutes.
 struct Scale {
+    is_long: bool,
     users: u64,
     pushes: u64,
     kills: u32,
 }
 
-fn scale() -> Scale {
-    match std::env::var_os("WXHOOK_CRASH_LONG") {
+fn scale() -> Arc<Scale> {
+    Arc::new(match std::env::var_os("WXHOOK_CRASH_LONG") {
         Some(_) => Scale {
+            is_long: true,
             users: 200,
             pushes: 2_000,
             kills: 50,
         },
         None => Scale {
+            is_long: false,
             users: 40,
             pushes: 400,
             kills: 8,
         },
-    }
+    })
 }
 
 const CLIENTS: u64 = 8;
 const SEND: &str = "/cgi-bin/message/custom/send";
-/// Of each of four faults.
+/// Of each kind of fault, among all sends.
 const SHARE: f64 = 0.05;
+/// Milliseconds after its answer at which a connection is reset, if it is.
+const LATER: u64 = 50;
+/// What an operator sets who fears kills: the fewer messages are being sent, and the sooner their verdicts
+/// are stored, the fewer are unknown after one.
+const FOR_KILLS: [(&str, &str); 2] = [
+    ("WXHOOK__DISPATCH__SENDS", "4"),
+    ("WXHOOK__STORE__RIDE", "10ms"),
+];
 
 /// What is done to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,38 +69,66 @@ enum Blow {
     StandStill,
 }
 
+impl Blow {
+    const fn signal(self) -> &'static str {
+        match self {
+            Self::Kill => "SIGKILL",
+            Self::Stop => "SIGTERM",
+            Self::StandStill => "SIGSTOP",
+        }
+    }
+}
+
+/// What the server under test does with a message whose answer was not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    /// The shipped program: it is *unknown*, and not sent again.
+    AtMostOnce,
+    /// Every route is `.at_least_once()`.
+    AtLeastOnce,
+}
+
 /// A server that is hit again and again, and what was open at each blow.
 struct Victim<'a> {
+    policy: Policy,
     stand_in: &'a StandIn,
     data_dir: &'a Path,
     listen: String,
     program: Program,
     open_at_blows: u32,
+    blows: BTreeMap<&'static str, u32>,
 }
 
 impl<'a> Victim<'a> {
-    fn start(stand_in: &'a StandIn, data_dir: &'a Path) -> Self {
-        let (program, listen) = Self::run(stand_in, data_dir, "127.0.0.1:0");
+    fn start(policy: Policy, stand_in: &'a StandIn, data_dir: &'a Path) -> Self {
+        let (program, listen) = Self::run(policy, stand_in, data_dir, "127.0.0.1:0");
         Self {
+            policy,
             stand_in,
             data_dir,
             listen,
             program,
             open_at_blows: 0,
+            blows: BTreeMap::new(),
         }
     }
 
-    fn run(stand_in: &StandIn, data_dir: &Path, listen: &str) -> (Program, String) {
+    fn run(policy: Policy, stand_in: &StandIn, data_dir: &Path, listen: &str) -> (Program, String) {
         let directory = data_dir.to_str().unwrap();
         let mut environment = variables(&stand_in.url, directory, listen);
         environment.push(("WXHOOK__API__TIMEOUT", "1s"));
-        let mut program = Program::start(&["serve"], &environment);
+        environment.extend(FOR_KILLS);
+        let mut program = match policy {
+            Policy::AtMostOnce => Program::start(&["serve"], &environment),
+            Policy::AtLeastOnce => Own::AtLeastOnce.start(&environment),
+        };
         let (address, _) = program.ready();
         (program, address.to_string())
     }
 
     /// Sends that an answer is awaited for count as open: theirs may be lost by the blow.
     fn suffer(&mut self, blow: Blow, pause: impl Fn(Duration)) {
+        *self.blows.entry(blow.signal()).or_default() += 1;
         match blow {
             Blow::StandStill => {
                 self.program.signal("STOP");
@@ -104,7 +148,7 @@ impl<'a> Victim<'a> {
                 assert_eq!(parts_in(self.data_dir, SENDING), 0, "a stop leaves no hole");
             }
         }
-        (self.program, _) = Self::run(self.stand_in, self.data_dir, &self.listen);
+        (self.program, _) = Self::run(self.policy, self.stand_in, self.data_dir, &self.listen);
     }
 }
 
@@ -138,24 +182,39 @@ async fn load(
     acknowledged
 }
 
+/// Answers that are lost after the delivery, resets, −1 and 502. Of the resets, half strike a connection
+/// that has its answer: most of these are idle, and the next request must not be lost with them. The
+/// other half strike after the request was read; nobody but the platform can know that it did nothing.
 fn add_faults(stand_in: &StandIn) {
     let mut platform = stand_in.platform.lock().unwrap();
-    for fault in [
-        Fault::LostAnswer {
-            after_milliseconds: 0,
-        },
-        Fault::Reset,
-        Fault::Code {
-            code: -1,
-            message: None,
-        },
-        Fault::BadGateway,
+    for (share, fault) in [
+        (
+            SHARE,
+            Fault::LostAnswer {
+                after_milliseconds: 0,
+            },
+        ),
+        (SHARE / 2.0, Fault::Reset),
+        (
+            SHARE / 2.0,
+            Fault::ResetLater {
+                after_milliseconds: LATER,
+            },
+        ),
+        (
+            SHARE,
+            Fault::Code {
+                code: -1,
+                message: None,
+            },
+        ),
+        (SHARE, Fault::BadGateway),
     ] {
         let rule = FaultRule {
             path: Some(SEND.to_owned()),
             host: None,
             open_id: None,
-            when: When::Probability(SHARE),
+            when: When::Probability(share),
             fault,
         };
         platform.add_fault(rule).unwrap();
@@ -165,26 +224,45 @@ fn add_faults(stand_in: &StandIn) {
 #[test]
 fn through_faults_of_the_platform_and_blows_no_part_arrives_twice_and_every_missing_one_is_explained()
  {
-    let (seed, scale) = (seed(), Arc::new(scale()));
-    println!("seed {seed}: run again with WXHOOK_CRASH_SEED={seed}");
+    let scale = scale();
+    let account = play(Policy::AtMostOnce, &scale);
+    account.holds_for_at_most_once();
+    if scale.is_long {
+        let share = account.delivered_share();
+        assert!(share >= 0.9, "{:.1} % were delivered", share * 100.0);
+    }
+}
+
+#[test]
+fn where_twice_is_better_than_never_every_reply_arrives_through_faults_and_blows() {
+    play(Policy::AtLeastOnce, &scale()).holds_for_at_least_once();
+}
+
+/// Plays it, and draws up the account.
+#[expect(
+    clippy::print_stdout,
+    reason = "the account is part of the test's report"
+)]
+fn play(policy: Policy, scale: &Arc<Scale>) -> Account {
+    let seed = seed();
+    println!("{policy:?}, seed {seed}: run again with WXHOOK_CRASH_SEED={seed}");
     let mut random = Random(seed);
-    let stand_in = StandIn::start();
+    let stand_in = StandIn::seeded(StandIn::settings(), seed);
     add_faults(&stand_in);
     let directory = tempfile::tempdir().unwrap();
-    let mut victim = Victim::start(&stand_in, directory.path());
+    let mut victim = Victim::start(policy, &stand_in, directory.path());
     let url = format!("http://{}/wechat", victim.listen);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let calm = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
-            let (scale, calm) = (Arc::clone(&scale), Arc::clone(&calm));
+            let (scale, calm) = (Arc::clone(scale), Arc::clone(&calm));
             runtime.spawn(load(url.clone(), client, seed, scale, calm))
         })
         .collect();
 
     let pause = |time| runtime.block_on(async { tokio::time::sleep(time).await });
     let mut kills = 0;
-    let mut blows: HashMap<&str, u32> = HashMap::new();
     while kills < scale.kills {
         pause(Duration::from_millis(100 + random.below(400)));
         let blow = match random.below(10) {
@@ -193,13 +271,6 @@ fn through_faults_of_the_platform_and_blows_no_part_arrives_twice_and_every_miss
             _ => Blow::Kill,
         };
         kills += u32::from(blow == Blow::Kill);
-        *blows
-            .entry(match blow {
-                Blow::Kill => "SIGKILL",
-                Blow::Stop => "SIGTERM",
-                Blow::StandStill => "SIGSTOP",
-            })
-            .or_default() += 1;
         victim.suffer(blow, pause);
     }
     calm.store(true, Ordering::Relaxed);
@@ -223,99 +294,10 @@ fn through_faults_of_the_platform_and_blows_no_part_arrives_twice_and_every_miss
         let sent = parts_in(directory.path(), 0) + parts_in(directory.path(), SENDING) == 0;
         (handled && sent).then_some(())
     });
-    println!("blows: {blows:?}");
-    draw_up(&view, &stand_in, &scale, victim.open_at_blows);
+    let account = Account::draw_up(&view, &stand_in, victim.open_at_blows);
+    println!("blows: {:?}; {account}", victim.blows);
+    assert_eq!(account.pushes, scale.pushes, "acknowledged = stored, once");
     victim.program.signal("TERM");
-    assert_eq!(victim.program.wait().code(), Some(0));
-}
-
-/// Every push was stored once; each part arrived at most once and in its user's order; one that did not
-/// is *unknown*, and there are no more of those than faults and blows that explain them.
-#[expect(
-    clippy::print_stdout,
-    reason = "the account is part of the test's report"
-)]
-fn draw_up(view: &View, stand_in: &StandIn, scale: &Scale, open_at_blows: u32) {
-    let stored = view.list(&Filter::default()).unwrap();
-    assert_eq!(
-        stored.len() as u64,
-        scale.pushes,
-        "acknowledged = stored, once"
-    );
-    let told = stand_in.told();
-    let arrived: HashMap<&str, usize> =
-        told.values()
-            .flatten()
-            .fold(HashMap::new(), |mut arrived, text| {
-                *arrived.entry(text.as_str()).or_default() += 1;
-                arrived
-            });
-    for (user, texts) in &told {
-        let numbers: Vec<u64> = texts
-            .iter()
-            .map(|text| text.rsplit_once('-').unwrap().1.parse().unwrap())
-            .collect();
-        assert!(
-            numbers.windows(2).all(|pair| pair[0] < pair[1]),
-            "{user} was told {numbers:?}"
-        );
-    }
-    let (mut sent, mut unknown, mut lost) = (0_u32, 0_u32, 0_u32);
-    for push in &stored {
-        let (state, detail) = fate(view, push);
-        let text = text_of(push);
-        let times = arrived
-            .get(format!("您说：{text}").as_str())
-            .copied()
-            .unwrap_or(0);
-        match state {
-            PartState::Sent => {
-                sent += 1;
-                assert_eq!(times, 1, "{text} was sent");
-            }
-            PartState::Unknown => {
-                unknown += 1;
-                lost += u32::from(times == 0);
-                assert!(times <= 1, "{text} arrived {times} times");
-                assert!(detail.is_some(), "{text}: an unknown part says why");
-            }
-            state => panic!("{text}: its reply is {state:?}: {detail:?}"),
-        }
-    }
-    let platform = stand_in.platform.lock().unwrap();
-    let sends = platform.calls_after(0).filter(|call| call.path == SEND);
-    let (mut calls, mut faults, mut busy) = (0_u32, 0_u32, 0_u32);
-    for call in sends {
-        calls += 1;
-        // A blow may cut off the answer of a call that also was to have a fault.
-        faults += u32::from(call.fault.is_some() || call.status >= 500);
-        busy += u32::from(call.code == Some(-1));
-    }
-    let delivered = told.values().map(Vec::len).sum::<usize>();
-    println!(
-        "{} pushes to {} users; {calls} sends: {faults} faults that hide the outcome, {busy} busy; \
-         {open_at_blows} open at the blows; {sent} replies sent, {unknown} unknown, {lost} of those lost; \
-         {delivered} delivered ({:.1} %)",
-        stored.len(),
-        scale.users,
-        delivered as f64 * 100.0 / stored.len() as f64,
-    );
-    assert!(busy > 0 && faults > 0, "the platform has failed");
-    assert!(
-        unknown <= faults + open_at_blows,
-        "{unknown} unknown, {faults} faults and {open_at_blows} open at the blows"
-    );
-    assert_eq!(
-        delivered as u32,
-        sent + unknown - lost,
-        "every delivery is accounted for"
-    );
-}
-
-fn fate(view: &View, push: &StoredPush) -> (PartState, Option<String>) {
-    assert_eq!(push.state, PushState::Done, "{push:?}");
-    let mut parts = view.story(push.id).unwrap().unwrap().parts;
-    assert_eq!(parts.len(), 1, "{parts:?}");
-    let part = parts.remove(0);
-    (part.state, part.detail)
+    assert!(victim.program.wait().success());
+    account
 }

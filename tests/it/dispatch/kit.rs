@@ -153,13 +153,15 @@ impl House {
         platform: Arc<Platform>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        // What an earlier house pushed into the same store is not pushed again.
+        let next = Mutex::new(inbox.newest().borrow().0.unsigned_abs());
         Self {
             inbox,
             platform,
             counters: Arc::default(),
             accounts: Accounts::named([(account(), "default")]),
             clock,
-            next: Mutex::new(0),
+            next,
         }
     }
 
@@ -171,6 +173,7 @@ impl House {
     ) -> Open {
         let courier: Arc<dyn Courier> = self.platform.clone();
         let engine = Engine::new(EngineParts {
+            passive: None,
             inbox: Arc::clone(&self.inbox),
             courier,
             routes: router.with_state(state).unwrap(),
@@ -204,6 +207,11 @@ impl House {
         let inner =
             format!("<MsgType>event</MsgType><Event>CLICK</Event><EventKey>{key}</EventKey>");
         self.push(user, Kind::Event, &inner).await
+    }
+
+    /// A message of any type: what is inside the document.
+    pub(crate) async fn message(&self, user: &str, inner: &str) -> PushId {
+        self.push(user, Kind::Message, inner).await
     }
 
     /// What an older version could not read.

@@ -5,28 +5,29 @@ use tokio::sync::Semaphore;
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, ManualClock};
 use wxhook::dispatch::{Content, LongTexts, Reply, Router, SendError, Settings};
+use wxhook::id::AppId;
 use wxhook::metric::Counter;
 use wxhook::protocol::message::MAX_TEXT_BYTES;
-use wxhook::quota::window::Standing;
+use wxhook::quota::window::{self, Figure, Standing};
 use wxhook::store::memory::MemoryInbox;
 use wxhook::store::{PartState, PushState, Story};
 
-use super::kit::{House, Platform, eventually, with_windows};
+use super::kit::{House, Platform, account, eventually, with_windows};
 
 /// As many replies as the text says.
-async fn count(Content(text): Content) -> Vec<String> {
+pub(super) async fn count(Content(text): Content) -> Vec<String> {
     let count: usize = text.parse().unwrap();
     (1..=count).map(|number| number.to_string()).collect()
 }
 
-fn states(story: &Story) -> Vec<PartState> {
+pub(super) fn states(story: &Story) -> Vec<PartState> {
     story.parts.iter().map(|part| part.state).collect()
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A house whose store goes back for more than two days, and its clock.
-async fn old_house(platform: Arc<Platform>) -> (House, Arc<ManualClock>) {
+pub(super) async fn old_house(platform: Arc<Platform>) -> (House, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(1_700_000_000));
     let dyn_clock: Arc<dyn Clock> = clock.clone();
     let inbox = MemoryInbox::new(Arc::clone(&dyn_clock));
@@ -79,6 +80,35 @@ async fn the_sixth_reply_and_the_fourth_within_the_minute_are_refused_here_with_
     );
     assert_eq!(house.platform.texts("a"), ["1", "2", "3", "4", "5", "1"]);
     assert_eq!(house.platform.texts("b"), ["1", "2", "3"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_with_figures_of_its_own_is_held_to_them_and_the_others_to_those_of_all() {
+    let figure = Figure::new(2, 2 * DAY).unwrap();
+    for (owner, taken) in [(account(), 2), (AppId::parse("wxother").unwrap(), 3)] {
+        let (house, _) = old_house(Platform::scripted([])).await;
+        let mut settings = with_windows();
+        let own = window::Settings {
+            message: figure,
+            ..settings.windows.clone()
+        };
+        settings.account_windows.insert(owner, own);
+        let open = house.engine(Router::<()>::new().fallback(count), (), settings);
+        let text = house.text("a", "3").await;
+        house.until(text, PushState::Done).await;
+        let sent = PartState::Sent;
+        eventually(async || {
+            let story = house.story(text).await;
+            let sent = states(&story)
+                .iter()
+                .filter(|state| **state == sent)
+                .count();
+            (sent == taken).then_some(())
+        })
+        .await;
+        assert!(open.stop().await.clean);
+        assert_eq!(house.platform.texts("a").len(), taken);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

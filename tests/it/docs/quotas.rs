@@ -14,11 +14,11 @@ The platform's published limits, as `wxhook::quota` has them. Written from `src/
 
 *Key* is the name used everywhere: in `[quota]` of the configuration, in `wxhook quota show`, in metrics. *New* and *test*
 are the calls of a day (in Beijing; of a calendar month where it says so) that a new account and a test account (测试号) have;
-– means that no figure is published. Accounts with many followers have more: `quota.limits` sets what yours has, and
+– means that no figure is published. Accounts with many followers have more: `quota.times` and `quota.limits`, or those of `[accounts.NAME.quota]`, set what yours has, and
 `wxhook quota show` asks the platform. Keys of [api.md](api.md) that are not listed are counted, and have no limit until
 the platform names one.
 “键”在配置 `[quota]`、`wxhook quota show` 与指标中通用；“新号”“测试号”为每天（北京时间自然日，注明者为每月）的调用上限，– 表示未公布。
-粉丝较多的账号上限更高，可用 `quota.limits` 设置。[api.md](api.md) 中有而此处未列出的键只计数，直到微信告知上限。
+粉丝较多的账号上限更高，可用 `quota.times`、`quota.limits` 或 `[accounts.NAME.quota]` 设置。[api.md](api.md) 中有而此处未列出的键只计数，直到微信告知上限。
 
 | key · 键 | the platform's name · 官方名称 | paths · 接口 | new · 新号 | test · 测试号 | in a minute · 每分钟 |
 |---|---|---|---|---|---|

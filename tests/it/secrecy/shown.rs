@@ -178,7 +178,20 @@ fn simulated(shown: &mut Shown) {
         AES,
     ];
     shown.add("PushArgs", &typed(&push));
-    shown.add("PlatformArgs", &typed(&["platform", "--app-secret", APP]));
+    let events = [
+        "platform",
+        "--app-secret",
+        APP,
+        "--push-to",
+        "http://127.0.0.1:8080/",
+        "--token",
+        PUSH,
+        "--aes-key",
+        AES,
+    ];
+    let platform = typed(&events);
+    shown.add("PlatformArgs", &platform);
+    shown.add("EventArgs", &platform);
 }
 
 fn stored(shown: &mut Shown) {
@@ -301,6 +314,7 @@ fn outward(shown: &mut Shown) {
         platform: Arc::clone(&platform),
         clock: Arc::clone(&clock),
         counters: Arc::default(),
+        tally: None,
     };
     shown.add("KeeperParts", &keeper);
     let keeper = Arc::new(Keeper::new(keeper));

@@ -43,7 +43,10 @@ fn parse(line: &[&str]) -> Result<SimulateArgs, clap::Error> {
 }
 
 /// Runs a command line: what it printed, and how it ended.
-async fn run(line: &[&str], context: SimulateContext) -> (String, Result<(), SimulateError>) {
+pub(super) async fn run(
+    line: &[&str],
+    context: SimulateContext,
+) -> (String, Result<(), SimulateError>) {
     let args = parse(line).unwrap();
     tokio::task::spawn_blocking(move || {
         let mut out = Vec::new();
@@ -319,6 +322,15 @@ fn arguments_that_contradict_each_other_are_refused() {
         &["push", "--follow", "--token", "a b"],
         &["push", "--follow", "--encoding-aes-key", "short"],
         &["platform", "--listen", "here"],
+        &["platform", "--token", TOKEN],
+        &["platform", "--aes-key", KEY],
+        &[
+            "platform",
+            "--push-to",
+            "http://127.0.0.1:1/",
+            "--mode",
+            "open",
+        ],
         &[],
     ] {
         let error = parse(line).expect_err(&line.join(" "));

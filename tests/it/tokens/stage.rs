@@ -182,6 +182,7 @@ pub(crate) fn keeper(
         platform: Arc::new(Platform::new(wire, hosts, Arc::clone(clock))),
         clock: Arc::clone(clock),
         counters: Arc::default(),
+        tally: None,
     }))
 }
 
