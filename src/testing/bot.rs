@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::clock::Timestamp;
 use crate::dispatch::{Routes, Settings};
-use crate::id::{AppId, PushId};
-use crate::store::{PartKey, PushState, Story};
+use crate::id::{AppId, OpenId, PushId};
+use crate::store::{LaneKey, PartKey, PushState, StoredConversation, Story};
 use crate::testing::platform::StandIn;
 use crate::testing::said::Said;
 use crate::testing::stage::{Cue, Setting, Stage, Trouble, at_once};
@@ -59,13 +59,9 @@ struct Played {
 
 impl TestBot {
     pub(super) fn new(routes: Routes) -> Self {
-        let account = match AppId::parse(ACCOUNT) {
-            Ok(account) => account,
-            Err(error) => unreachable!("{ACCOUNT} {error}"),
-        };
         Self {
             setting: Some(Setting {
-                account,
+                account: account(),
                 name: "default".to_owned(),
                 routes,
                 settings: Settings::default(),
@@ -190,6 +186,19 @@ impl TestBot {
         }
     }
 
+    #[track_caller]
+    fn remembered(&mut self, user: &str) -> Option<StoredConversation> {
+        let lane = LaneKey {
+            account: account(),
+            user: OpenId::new(user),
+        };
+        let stage = self.stage();
+        match at_once(stage.inbox.conversation(lane, stage.clock.now())) {
+            Ok(found) => found,
+            Err(trouble) => self.fail(&trouble.to_string()),
+        }
+    }
+
     /// What the test has not looked at, in the order of the pushes.
     #[track_caller]
     fn unseen(&self) -> Vec<(PartKey, Said)> {
@@ -236,6 +245,13 @@ impl TestBot {
             }
         }
         history
+    }
+}
+
+fn account() -> AppId {
+    match AppId::parse(ACCOUNT) {
+        Ok(account) => account,
+        Err(error) => unreachable!("{ACCOUNT} {error}"),
     }
 }
 

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wxhook::api::user::UserInfo;
-use wxhook::dispatch::{Settings, account, between};
+use wxhook::dispatch::{Settings, account, between, blocking, wait_for};
 use wxhook::push::{Image, Location};
 use wxhook::store::{Ended, PushState};
 use wxhook::testing::{Fate, TestBot};
 use wxhook::{
-    Api, Attempts, Click, Content, Deadline, Error, OpenId, Reply, Router, Scan, SendError, State,
-    Subscribe, Unsubscribe, View,
+    Api, Attempts, Click, Content, Conversation, Deadline, Error, OpenId, Reply, Router, Scan,
+    SendError, State, Subscribe, Unsubscribe, View, step,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -348,6 +349,55 @@ fn a_call_that_the_test_does_not_answer_fails_it() {
 
 fn follower(remark: &str) -> serde_json::Value {
     json!({"subscribe": 1, "openid": "oA", "remark": remark, "subscribe_time": 1, "tagid_list": []})
+}
+
+#[test]
+fn plain_functions_run_and_may_wait_for_the_platform() {
+    fn report(Content(text): Content, reply: Reply) -> Result<String, SendError> {
+        wait_for(reply.send("one moment"))?;
+        Ok(text)
+    }
+    let mut bot = Router::<()>::new().fallback(blocking(report)).test();
+    let before = bot.now();
+    bot.text("oA", "hi").says("one moment").says("hi");
+    assert!(bot.now().since(before) < Duration::from_secs(1));
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Order {
+    AskedSize,
+}
+
+#[test]
+fn a_conversation_is_seen_where_it_stands_until_its_time_is_over() {
+    async fn begin(order: Conversation<Order>) -> Result<(), Error> {
+        order.set_for(Order::AskedSize, 10 * MINUTE)?;
+        Ok(())
+    }
+    async fn size(Content(size): Content, order: Conversation<Order>) -> String {
+        order.clear();
+        size
+    }
+    let routes = || {
+        Router::<()>::new()
+            .text("order", begin)
+            .step(step!(Order::AskedSize), size)
+    };
+    let mut bot = routes().test();
+    assert_eq!(bot.conversation::<Order>("oA"), None);
+    bot.text("oA", "order");
+    assert_eq!(bot.conversation("oA"), Some(Order::AskedSize));
+    assert_eq!(bot.conversation::<Order>("oB"), None);
+    bot.pass(9 * MINUTE).text("oA", "L").says("L");
+    bot.text("oA", "order")
+        .pass(10 * MINUTE)
+        .text("oA", "L")
+        .says_nothing();
+    let told = complaint(AssertUnwindSafe(|| {
+        bot.text("oA", "order");
+        bot.conversation::<String>("oA");
+    }));
+    assert!(told.contains("Order, not a "), "{told}");
 }
 
 #[test]

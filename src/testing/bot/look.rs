@@ -1,5 +1,9 @@
 //! What the test looks at.
 
+use std::any::type_name;
+
+use serde::de::DeserializeOwned;
+
 use super::TestBot;
 use crate::clock::Timestamp;
 use crate::store::{Attempt, PushState};
@@ -84,6 +88,25 @@ impl TestBot {
             None => self.fail(&format!(
                 "the last push should fail with {words:?}, but is {}",
                 outcome.state.name()
+            )),
+        }
+    }
+
+    /// Where the conversation with this user stands; `None` when nothing is remembered.
+    #[track_caller]
+    pub fn conversation<C: DeserializeOwned>(&mut self, user: &str) -> Option<C> {
+        let found = self.remembered(user)?;
+        if found.type_name != type_name::<C>() {
+            let asked = type_name::<C>();
+            self.fail(&format!(
+                "the conversation with {user} is a {}, not a {asked}",
+                found.type_name
+            ));
+        }
+        match serde_json::from_str(&found.state) {
+            Ok(state) => Some(state),
+            Err(error) => self.fail(&format!(
+                "the conversation with {user} cannot be read: {error}"
             )),
         }
     }
