@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::dispatch::Settings;
 use crate::dispatch::accounts::Accounts;
 use crate::dispatch::attempt::Report;
+use crate::dispatch::bundle::Bundles;
 use crate::dispatch::ending::Spoken;
 use crate::dispatch::machine::{Event, Machine};
 use crate::dispatch::outbox::Courier;
@@ -35,6 +36,8 @@ pub struct EngineParts {
     pub courier: Arc<dyn Courier>,
     /// Who handles what.
     pub routes: Routes,
+    /// What answers beside them, and how: rules and templates.
+    pub bundles: Bundles,
     /// The accounts' names, and how handlers call the platform for them.
     pub accounts: Accounts,
     /// What time it is.
