@@ -157,6 +157,7 @@ impl Case {
                 inbox: Arc::clone(&store) as Arc<dyn Inbox>,
                 courier: Arc::clone(&taker) as Arc<dyn Courier>,
                 routes: self.routes(),
+                bundles: Bundles::default(),
                 accounts: Accounts::named([(credentials.app_id().clone(), "default")]),
                 clock: Arc::clone(&clock),
                 counters: Arc::default(),

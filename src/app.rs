@@ -191,7 +191,7 @@ fn passive_desk(config: &Config, routes: &Routes) -> Option<Arc<PassiveDesk>> {
 
 /// Sends the engine's messages through the API client.
 #[derive(Debug)]
-struct ApiCourier(Arc<Api>);
+pub(crate) struct ApiCourier(pub(crate) Arc<Api>);
 
 impl Courier for ApiCourier {
     fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {

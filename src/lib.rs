@@ -31,7 +31,7 @@
 //! messages), [`store`] (what must survive),
 //! [`http`] (the way to `success`), [`dispatch`] (routes, lanes, attempts, outbox), [`token`],
 //! [`quota`], [`platform`] and [`api`] (the way to WeChat), [`simulator`] (a local WeChat), [`config`],
-//! [`app`] (start and stop), [`cli`].
+//! [`app`] (start and stop), [`cli`]; with the feature `testing`, the kit for tests of handlers.
 
 pub mod api;
 pub mod app;
@@ -50,6 +50,8 @@ pub mod secret;
 pub mod simulator;
 pub mod store;
 pub mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod token;
 pub mod transport;
 
@@ -78,5 +80,13 @@ struct Readme;
 struct ReadmeInChinese;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/handlers.md")]
+struct Handlers;
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/render.md")]
 struct TemplatesPage;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/handlers.md")]
+struct Handlers;

@@ -44,6 +44,7 @@ mod shell;
 mod simulator;
 mod store_check;
 mod support;
+mod testing;
 mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]
