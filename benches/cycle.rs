@@ -163,7 +163,6 @@ impl Case {
                 counters: Arc::default(),
                 settings: Settings::default(),
                 passive: None,
-                bundles: Bundles::default(),
             });
             outward.spawn(engine.expect("threads").run(stopped))
         };
