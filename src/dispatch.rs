@@ -4,6 +4,10 @@
 //! them: one user's pushes one after another, users in parallel, everything bounded. What a handler
 //! returns is committed together with its outcome before the first byte of it leaves.
 //!
+//! Routes may be put together from routers of their own ([`Router::nest`]), take pushes under conditions
+//! ([`Router::guard`]), ask for time, numbers and windows ([`Router::layer`]), and have code of yours around
+//! them ([`Router::wrap`]). [`Router::explain`] says which of them takes a push, and why no other does.
+//!
 //! ```
 //! use serde::Deserialize;
 //! use wxhook::dispatch::{Attempts, Captures, Content, Error, Reply, Router, State, pattern};
@@ -46,8 +50,10 @@
 use std::time::Duration;
 
 mod accounts;
+mod answer;
 mod attempt;
 mod blocking;
+mod bundle;
 mod conversation;
 mod ending;
 mod engine;
@@ -65,6 +71,7 @@ mod outcome;
 pub mod passive;
 mod replay;
 mod router;
+mod rules;
 mod runtime;
 mod schedule;
 mod sends;
@@ -75,7 +82,9 @@ mod windows;
 mod wording;
 
 pub use accounts::{Accounts, Api};
+pub use answer::{AccountFacts, Answer};
 pub use blocking::{Blocking, Plain, blocking, wait_for};
+pub use bundle::{Bundle, BundleSettings, Bundles, LOOK_EVERY, MAX_RULES_BYTES};
 pub use conversation::{
     Conversation, ConversationError, ConversationType, MAX_CONVERSATION_EXPIRES,
 };
@@ -88,11 +97,13 @@ pub use middleware::{Middleware, Next};
 pub use outbox::Courier;
 pub use outcome::NO_CUSTOMER_MESSAGES;
 pub use replay::{ReplayError, Replays};
+pub(crate) use router::Takers;
 pub use router::{
     AtOnce, Candidate, Explanation, Facts, Guard, Hours, HoursError, Layer, OnlyInWindow, Outcome,
     PassiveWithin, Pattern, Place, RouteError, RouteErrors, Router, Routes, Specificity, Step,
     TextRule, TimeLimit, account, between, guard, pattern,
 };
+pub use rules::{Found, MAX_RULES, Rule, Rules};
 pub use schedule::{Attempts, ScheduleError};
 pub(crate) use windows::Grant;
 pub use windows::SharedWindows;

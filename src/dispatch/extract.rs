@@ -103,7 +103,7 @@ impl Context {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take `{Self}` as an argument",
     label = "this is no extractor for handlers of a `Router<{S}>`",
-    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Conversation<C>`, `Reply`, `Api`, `Deadline`",
+    note = "handlers take: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>`, `Conversation<C>`, `Reply`, `Api`, `Deadline`, an `Option` of one of these",
     note = "`State<T>` needs the router's own state: `Router<T>`, with `T: Clone`; `Captures<T>` and `Conversation<T>` need `T: Deserialize`"
 )]
 pub trait FromPush<S>: Sized {

@@ -21,6 +21,7 @@ mod policy;
 mod routes;
 mod rule;
 mod step;
+mod takers;
 #[cfg(test)]
 mod tests;
 mod wrap;
@@ -36,14 +37,15 @@ pub(crate) use routes::{Matched, Route, RouteId};
 use rule::Rule;
 pub use rule::{Pattern, Specificity, TextRule, pattern};
 pub use step::Step;
+pub(crate) use takers::Takers;
 
 use self::policy::Policy;
 
 /// Routes: plain data until [`Router::with_state`] gives them their state.
 ///
-/// The most specific route wins, wherever it stands: a step of a conversation, an exact text, a menu
-/// key, a pattern (in the order of registration), a typed push, `unknown` for what has no type of its own, `fallback` for
-/// what is left. A push that no route takes is done without an answer.
+/// The most specific route whose guards agree wins, wherever it stands: a step of a conversation, an exact
+/// text, a menu key, a pattern (in the order of registration), a typed push, `unknown` for what has no
+/// type of its own, `fallback` for what is left. A push that no route takes is done without an answer.
 ///
 /// What is written after a route concerns what stands before it: [`layer`](Router::layer) and
 /// [`wrap`](Router::wrap) all routes so far, [`guard`](Router::guard), [`resumable`](Router::resumable)
@@ -200,6 +202,16 @@ impl<S> Router<S> {
         let plan = self.plan()?;
         let fixture = |index: usize| self.entries.get(index).map(|entry| &entry.fixture);
         Ok(explain::explain(&plan, fixture, push, facts))
+    }
+
+    /// Who takes which pushes, without a state.
+    ///
+    /// # Errors
+    /// As [`Router::check`].
+    pub(crate) fn takers(self) -> Result<Takers, RouteErrors> {
+        let plan = self.plan()?;
+        let fixtures = self.entries.into_iter().map(|entry| entry.fixture);
+        Ok(Takers::new(plan, fixtures.collect()))
     }
 
     #[track_caller]

@@ -2,7 +2,7 @@
 //!
 //! A queue that is longer than the store can work off within the requests' budget makes *every* push
 //! late: it is stored after its request was given up. So the gate lets in as many as the store has
-//! lately shown to work off in a quarter of the budget. The others wait, the newest is let in first
+//! lately shown to work off in an eighth of the budget. The others wait, the newest is let in first
 //! (the oldest has the least time left), and a bounded number of them: the oldest go when it is full.
 
 use std::collections::VecDeque;
@@ -16,9 +16,9 @@ use super::rejection::Rejection;
 use crate::store::QUEUE_ROOM;
 
 /// So many are let in however slow the store is: without them nobody would learn that it is quick again.
-pub(super) const FEWEST: usize = 64;
+pub(super) const FEWEST: usize = 16;
 /// Requests that wait at the gate at most.
-pub(super) const WAITING: usize = 2_048;
+pub(super) const WAITING: usize = 1_024;
 /// One account may have so many places for each one that is free, when there are others: however many push,
 /// a free place is left for who does not.
 const SHARE: usize = 8;
@@ -62,7 +62,7 @@ impl Gate {
     pub(super) fn new(accounts: usize, request_budget: Duration) -> Arc<Self> {
         let lines = (0..accounts).map(|_| Line::default()).collect();
         Arc::new(Self {
-            aim: request_budget / 4,
+            aim: request_budget / 8,
             state: Mutex::new(State {
                 limit: QUEUE_ROOM,
                 taken: 0,
@@ -327,7 +327,7 @@ mod tests {
         for _ in 0..1_000 {
             places.push(at_once(&gate, 0).await.unwrap());
         }
-        tokio::time::advance(Duration::from_secs(2)).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
         // The last of a thousand took twice the aim.
         places.pop().unwrap().served();
         assert_eq!(gate.lock().limit, 500);

@@ -391,7 +391,9 @@ impl Webhook {
                 .map_err(|_| crate::store::StoreError::Closed)?,
         };
         let (ticket, pickup) = desk.ticket();
+        // A commit that ends with the budget would be told too late.
         let left = deadline.saturating_duration_since(Instant::now());
+        let left = left.saturating_sub(self.request_budget / 16);
         let ticket = ticket.until(self.clock.monotonic() + left);
         self.inbox.accept(push, room, ticket);
         let outcome = timeout_at(deadline, pickup).await;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::support::run;
 
+mod bundle;
 mod codes;
 mod configuration;
 mod container;
@@ -32,13 +33,23 @@ fn headings(text: &str) -> Vec<usize> {
         .collect()
 }
 
-#[test]
-fn the_two_readmes_have_the_same_sections_and_the_same_code() {
-    let (english, chinese) = (document("README.md"), document("README.zh-CN.md"));
+/// The same sections, the same code and as many rows of tables.
+fn are_twins(english: &str, chinese: &str) {
+    let (english, chinese) = (document(english), document(chinese));
     assert_eq!(headings(&english), headings(&chinese));
     assert_eq!(code_blocks(&english), code_blocks(&chinese));
     let rows = |text: &str| text.lines().filter(|line| line.starts_with('|')).count();
     assert_eq!(rows(&english), rows(&chinese), "rows of tables");
+}
+
+#[test]
+fn the_two_readmes_have_the_same_sections_and_the_same_code() {
+    are_twins("README.md", "README.zh-CN.md");
+}
+
+#[test]
+fn the_two_guides_to_handlers_have_the_same_sections_and_the_same_code() {
+    are_twins("docs/handlers.md", "docs/handlers.zh-CN.md");
 }
 
 #[test]
@@ -127,7 +138,7 @@ fn every_test_that_the_table_of_traps_names_exists() {
         .filter(|line| line.starts_with("| "))
         .skip(1)
         .collect();
-    assert_eq!(rows.len(), 30);
+    assert_eq!(rows.len(), 32);
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let code = code_below(&package.join("src")) + &code_below(&package.join("tests"));
     for row in rows {

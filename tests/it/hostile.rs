@@ -2,13 +2,18 @@
 //! whom it is, as what it is. And the bounds of a document, at them and beyond.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::Router;
+use wxhook::http::Settings;
+use wxhook::http::source::AllowList;
 use wxhook::id::AppId;
 use wxhook::protocol::push::{Head, Kind, Push};
 use wxhook::protocol::{
@@ -20,7 +25,18 @@ use wxhook::{Content, OpenId, State};
 
 use crate::dispatch::kit::{House, Platform, eventually, quick};
 use crate::support::post;
-use crate::webhook::{APP_ID, Door, KEY, NOW, TOKEN, door, signed_at};
+use crate::webhook::{APP_ID, Door, KEY, NOW, TOKEN, door, open_door, signed_at};
+
+mod document;
+mod elsewhere;
+mod envelope;
+mod query;
+mod replayed;
+mod slow;
+mod stage;
+mod wire;
+
+use stage::{Played, Row, play_all};
 
 /// What a handler was given: user, text, type and id of the message.
 type Received = Arc<Mutex<HashMap<String, (String, String, Option<String>)>>>;
@@ -300,4 +316,67 @@ fn a_text_of_a_mebibyte_and_bytes_that_are_no_text_are_answered_and_kept() {
     let cut = [&cut[..at], b"\xE4\xB8", &cut[at + 1..]].concat();
     let push = Push::parse(&AppId::parse(APP_ID).unwrap(), &Bytes::from(cut)).unwrap();
     assert_eq!(push.fields().get("Content"), Some("\u{fffd}"));
+}
+
+/// One table in one mode, at a door of its own.
+fn play(mode: Mode, settings: Settings, rows: impl FnOnce(&Door) -> Vec<Row>, played: &mut Played) {
+    let door = open_door(mode, settings);
+    let rows = rows(&door);
+    play_all(&door, mode, "", &rows, played);
+}
+
+/// A door that takes pushes from WeChat through one proxy, which is us.
+fn play_elsewhere(mode: Mode, played: &mut Played) {
+    let settings = Settings {
+        allow_list: AllowList {
+            wechat: false,
+            networks: vec!["203.0.113.0/24".parse().unwrap()],
+        },
+        trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+        ..Settings::default()
+    };
+    let (door, rows) = (open_door(mode, settings), elsewhere::rows(mode));
+    play_all(&door, mode, elsewhere::FROM_WECHAT, &rows, played);
+}
+
+#[test]
+fn each_hostile_request_is_refused_by_the_check_that_is_there_for_it_and_all_look_alike() {
+    // Documents name it; it must never be called.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let short = Settings {
+        request_budget: Duration::from_millis(800),
+        ..Settings::default()
+    };
+    let mut played = Played::default();
+    for mode in Mode::ALL {
+        let usual = Settings::default;
+        play(mode, usual(), |_| query::rows(mode), &mut played);
+        play(
+            mode,
+            usual(),
+            |_| document::rows(mode, address),
+            &mut played,
+        );
+        play(mode, usual(), |_| wire::rows(mode), &mut played);
+        play(
+            mode,
+            usual(),
+            |door| replayed::rows(door, mode),
+            &mut played,
+        );
+        play(mode, short.clone(), |_| slow::rows(mode), &mut played);
+        play_elsewhere(mode, &mut played);
+        if mode.is_encrypted() {
+            play(mode, usual(), |_| envelope::rows(mode), &mut played);
+        }
+    }
+    let Played { rows, wrong, heads } = played;
+    assert!(wrong.is_empty(), "of {rows} rows:\n{}", wrong.join("\n"));
+    assert_eq!(heads.len(), 1, "failed authentications differ: {heads:#?}");
+    let called = listener.accept().map(drop).unwrap_err().kind();
+    assert_eq!(called, ErrorKind::WouldBlock, "somebody fetched something");
+    println!("{rows} hostile requests were refused");
+    assert!(rows >= 450, "{rows}");
 }

@@ -4,10 +4,13 @@
     reason = "a test fails by panicking, and so do its helpers"
 )]
 
+mod allow_list;
 mod api;
 mod backlog;
+mod bundle;
 mod certificates;
 mod commands;
+mod compiler;
 mod conformance;
 mod conversation;
 mod crash;
@@ -24,6 +27,7 @@ mod media;
 mod menu;
 mod messages;
 mod odd_answers;
+mod overload;
 mod own;
 mod passive;
 mod people;
@@ -40,6 +44,7 @@ mod shell;
 mod simulator;
 mod store_check;
 mod support;
+mod testing;
 mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]

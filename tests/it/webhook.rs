@@ -13,7 +13,7 @@ use wxhook::http::admin::{Admin, AdminParts, Pushes};
 use wxhook::http::webhook::{Account, Role, Webhook};
 use wxhook::http::{Listeners, Running, Settings};
 use wxhook::id::AppId;
-use wxhook::metric::{Counter, Counters};
+use wxhook::metric::{Check, Counter, Counters};
 use wxhook::platform::Platform;
 use wxhook::platform::hosts::Hosts;
 use wxhook::protocol::push::Kind;
@@ -38,11 +38,12 @@ pub(crate) struct Door {
     admin: SocketAddr,
     clock: Arc<ManualClock>,
     pub(crate) inbox: Arc<MemoryInbox>,
-    counters: Arc<Counters>,
+    pub(crate) counters: Arc<Counters>,
+    mode: Mode,
     _running: Running,
 }
 
-fn open_door(mode: Mode, settings: Settings) -> Door {
+pub(crate) fn open_door(mode: Mode, settings: Settings) -> Door {
     open_door_of(Role::Account, mode, settings)
 }
 
@@ -94,6 +95,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
     );
     let desk = Admin::new(AdminParts {
         pushes: Some(Pushes {
+            bundles: wxhook::dispatch::Bundles::default(),
             replays: Replays::detached(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>),
             windows: SharedWindows::default(),
             gauges: Arc::default(),
@@ -113,6 +115,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
         clock,
         inbox,
         counters,
+        mode,
         _running: running,
     }
 }
@@ -173,6 +176,15 @@ impl Door {
         futures_util::FutureExt::now_or_never(self.inbox.list(Filter::default()))
             .unwrap()
             .unwrap()
+    }
+
+    /// How many requests this check has refused.
+    pub(crate) fn refused(&self, check: Check) -> u64 {
+        self.counters.refused(check)
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.mode == Mode::Plain
     }
 
     fn counted(&self, counter: Counter) -> u64 {
@@ -612,4 +624,90 @@ fn messages_relayed_for_an_authorizer_come_with_its_app_id_in_the_path() {
         post_sealed(&account, "/wechat/more", "1", &relayed).status,
         404
     );
+}
+
+#[test]
+fn the_check_before_a_third_party_platform_is_published_is_answered_sealed() {
+    let door = open_door_of(Role::Component, Mode::Secure, Settings::default());
+    let asked = |nonce: &str, content: &str| {
+        let inner = text("oTester", nonce.parse().unwrap())
+            .replace("gh_1", "gh_3c884a361561")
+            .replace("你好", content);
+        let path = "/component/default/wx570bc396a51b8ff8";
+        post_sealed(&door, path, nonce, &inner)
+    };
+    let answer = asked("1", "TESTCOMPONENT_MSG_TYPE_TEXT");
+    assert_eq!(answer.status, 200);
+    let part = |name: &str| {
+        let (_, rest) = answer.body.split_once(&format!("<{name}>")).unwrap();
+        let (value, _) = rest.split_once(&format!("</{name}>")).unwrap();
+        let value = value.trim_start_matches("<![CDATA[");
+        value.trim_end_matches("]]>").to_owned()
+    };
+    let (sealed, timestamp, nonce) = (part("Encrypt"), part("TimeStamp"), part("Nonce"));
+    let signature = seal::sign(&[TOKEN, &timestamp, &nonce, &sealed]);
+    assert_eq!(signature, part("MsgSignature"));
+    let key = seal::decode_key(KEY).unwrap();
+    let reply = String::from_utf8(seal::open(&key, APP_ID, &sealed).unwrap()).unwrap();
+    assert!(
+        reply.contains("<![CDATA[TESTCOMPONENT_MSG_TYPE_TEXT_callback]]>"),
+        "{reply}"
+    );
+    // Its repeat is answered like the first; what needs a token, and everything else, is success.
+    assert_ne!(asked("1", "TESTCOMPONENT_MSG_TYPE_TEXT").body, "success");
+    assert_eq!(asked("2", "QUERY_AUTH_CODE:code").body, "success");
+    assert_eq!(asked("3", "你好").body, "success");
+    assert_eq!(door.stored().len(), 3);
+}
+
+#[test]
+fn a_source_that_only_sends_rubbish_is_closed_each_time_and_its_right_pushes_are_taken() {
+    let door = door(Mode::Plain);
+    // The first of two refused requests on a connection: is it kept for the second?
+    let is_kept = || {
+        let request = "GET /other HTTP/1.1\r\nHost: t\r\n\r\n";
+        let last = "GET /other HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+        let answer = raw(door.address, format!("{request}{last}"));
+        assert_eq!(answer.status, 404);
+        !answer.head.contains("connection: close")
+    };
+    assert!(is_kept());
+    for _ in 0..60 {
+        get(door.address, "/other");
+    }
+    assert!(!is_kept());
+    assert!(door.counted(Counter::RequestsGuarded) >= 1);
+    let target = format!("/wechat?{}", signed_at(NOW, "77", TOKEN));
+    let answer = post(door.address, &target, &text("oUser", 1));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "success"));
+}
+
+#[test]
+fn the_admin_listener_tells_which_mode_is_wrong_and_which_check_refused() {
+    let door = door(Mode::Secure);
+    assert!(
+        get(door.admin, "/readyz")
+            .body
+            .contains("\"wrong_mode\":[]")
+    );
+    let target = format!("/wechat?{}", signed_at(NOW, "77", TOKEN));
+    assert_eq!(post(door.address, &target, &text("oUser", 1)).status, 403);
+    let ready = get(door.admin, "/readyz");
+    assert_eq!(ready.status, 200);
+    assert!(
+        ready.body.contains("set WECHAT_MODE=plain"),
+        "{}",
+        ready.body
+    );
+    assert!(
+        ready.body.contains("\"allow_list\":\"off\""),
+        "{}",
+        ready.body
+    );
+    let counters = raw(
+        door.admin,
+        "GET /v1/counters HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer an admin key for the test\r\nConnection: close\r\n\r\n",
+    );
+    let name = r#""wxhook_requests_refused_total{check=\"downgrade\"}":1"#;
+    assert!(counters.body.contains(name), "{}", counters.body);
 }

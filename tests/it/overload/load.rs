@@ -1,0 +1,242 @@
+//! Who pushes: so many at once, so many a second whatever comes back, or never to an end.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+use wxhook::clock::{Clock, SystemClock};
+use wxhook::simulator::seal;
+
+use super::report::{Outcome, Report};
+
+const TOKEN: &str = "token1234567890";
+/// How often what is due is sent.
+const TICK: Duration = Duration::from_millis(5);
+/// Longer than any answer may take.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Sends pushes to one server, on connections that are kept.
+#[derive(Clone)]
+pub(super) struct Load(Arc<Shared>);
+
+struct Shared {
+    address: SocketAddr,
+    clock: SystemClock,
+    idle: Mutex<Vec<TcpStream>>,
+    sent: AtomicUsize,
+}
+
+impl Load {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self(Arc::new(Shared {
+            address,
+            clock: SystemClock::start(),
+            idle: Mutex::default(),
+            sent: AtomicUsize::new(0),
+        }))
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    /// So many at once, each followed by the next.
+    pub(super) async fn closed(&self, at_once: usize, duration: Duration) -> Report {
+        let until = Instant::now() + duration;
+        let mut pushing = JoinSet::new();
+        for _ in 0..at_once {
+            let load = self.clone();
+            pushing.spawn(async move {
+                let mut report = Vec::new();
+                while Instant::now() < until {
+                    report.push(load.push("busy").await);
+                }
+                report
+            });
+        }
+        let mut report = Report::default();
+        for outcome in pushing.join_all().await.into_iter().flatten() {
+            report.note(outcome);
+        }
+        report
+    }
+
+    /// So many a second, however many are answered.
+    pub(super) async fn open(
+        &self,
+        account: &'static str,
+        rate: f64,
+        duration: Duration,
+    ) -> Report {
+        let began = Instant::now();
+        let mut pushing = JoinSet::new();
+        let mut report = Report::default();
+        let mut tick = tokio::time::interval(TICK);
+        let mut sent = 0.0;
+        while began.elapsed() < duration {
+            tick.tick().await;
+            let due = began.elapsed().as_secs_f64() * rate;
+            while sent < due {
+                sent += 1.0;
+                let load = self.clone();
+                pushing.spawn(async move { load.push(account).await });
+            }
+            while let Some(outcome) = pushing.try_join_next() {
+                report.note(outcome.unwrap());
+            }
+        }
+        for outcome in pushing.join_all().await {
+            report.note(outcome);
+        }
+        report
+    }
+
+    /// One after the other.
+    pub(super) async fn probe(&self, pushes: usize) -> Report {
+        let mut report = Report::default();
+        for _ in 0..pushes {
+            report.note(self.push("busy").await);
+        }
+        report
+    }
+
+    async fn push(&self, account: &str) -> Outcome {
+        let request = self.request(account);
+        let answered = tokio::time::timeout(PATIENCE, self.answer_to(request.as_bytes()));
+        match answered.await {
+            Ok(Ok((200, took))) => Outcome::Stored(took),
+            Ok(Ok((503, took))) => Outcome::Refused(took),
+            Ok(Ok(_) | Err(_)) | Err(_) => Outcome::Strange,
+        }
+    }
+
+    fn request(&self, account: &str) -> String {
+        let number = self.0.sent.fetch_add(1, Ordering::Relaxed);
+        let seconds = self.0.clock.now().seconds();
+        let (nonce, timestamp) = (format!("9{number}"), seconds.to_string());
+        let signature = seal::sign(&[TOKEN, &timestamp, &nonce]);
+        let body = format!(
+            "<xml><ToUserName>gh_1</ToUserName><FromUserName>o{number}</FromUserName><CreateTime>{seconds}</CreateTime>\
+             <MsgType>text</MsgType><Content><![CDATA[你好]]></Content><MsgId>{number}</MsgId></xml>"
+        );
+        let length = body.len();
+        format!(
+            "POST /wechat/{account}?signature={signature}&timestamp={timestamp}&nonce={nonce} HTTP/1.1\r\n\
+             Host: t\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+    }
+
+    /// Status, and the time from the first byte out to the last one in.
+    async fn answer_to(&self, request: &[u8]) -> std::io::Result<(u16, Duration)> {
+        let kept = self.0.idle.lock().unwrap().pop();
+        if let Some(stream) = kept {
+            // The server may have closed it meanwhile; then nothing of the answer has come.
+            if let Ok(answer) = self.exchange(stream, request).await {
+                return Ok(answer);
+            }
+        }
+        let stream = TcpStream::connect(self.0.address).await?;
+        stream.set_nodelay(true)?;
+        self.exchange(stream, request).await
+    }
+
+    async fn exchange(
+        &self,
+        mut stream: TcpStream,
+        request: &[u8],
+    ) -> std::io::Result<(u16, Duration)> {
+        let began = Instant::now();
+        stream.write_all(request).await?;
+        let mut answer = Vec::with_capacity(256);
+        let whole = |answer: &[u8]| {
+            let text = std::str::from_utf8(answer).ok()?;
+            let (head, body) = text.split_once("\r\n\r\n")?;
+            let head = head.to_ascii_lowercase();
+            let length: usize = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())?;
+            let status = head.get(9..12)?.parse::<u16>().ok()?;
+            (body.len() == length).then_some((status, !head.contains("connection: close")))
+        };
+        loop {
+            if let Some((status, is_kept)) = whole(&answer) {
+                let took = began.elapsed();
+                if is_kept {
+                    self.0.idle.lock().unwrap().push(stream);
+                }
+                return Ok((status, took));
+            }
+            if stream.read_buf(&mut answer).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+}
+
+/// Connections that say nothing, and such that say a byte a second. Those that are closed come again.
+pub(super) struct Crowd {
+    tasks: Vec<JoinHandle<()>>,
+    opened: Arc<AtomicUsize>,
+}
+
+impl Crowd {
+    pub(super) async fn gather(address: SocketAddr, idle: usize, slow: usize) -> Self {
+        let opened = Arc::new(AtomicUsize::new(0));
+        let mut tasks = Vec::new();
+        for number in 0..idle + slow {
+            let (opened, is_slow) = (Arc::clone(&opened), number >= idle);
+            tasks.push(tokio::spawn(async move {
+                loop {
+                    if let Ok(stream) = TcpStream::connect(address).await {
+                        opened.fetch_add(1, Ordering::Relaxed);
+                        stay(stream, is_slow).await;
+                    }
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }));
+        }
+        // Until all are there, or the server takes no more.
+        for _ in 0..100 {
+            if opened.load(Ordering::Relaxed) >= idle + slow {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Self { tasks, opened }
+    }
+
+    pub(super) fn seen(&self) -> String {
+        format!(
+            "{} hostile connections were opened",
+            self.opened.load(Ordering::Relaxed)
+        )
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn stay(mut stream: TcpStream, is_slow: bool) {
+    let mut head =
+        b"POST /wechat/busy?signature=0000000000000000000000000000000000000000 HTTP/1.1".iter();
+    let mut byte = [0];
+    loop {
+        let pause = tokio::time::sleep(Duration::from_secs(1));
+        tokio::select! {
+            // An answer, or the end of the connection.
+            _ = stream.read(&mut byte) => return,
+            () = pause, if is_slow => match head.next() {
+                Some(next) => if stream.write_all(&[*next]).await.is_err() { return },
+                None => return,
+            },
+        }
+    }
+}
