@@ -86,3 +86,7 @@ struct Handlers;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/render.md")]
 struct TemplatesPage;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/handlers.md")]
+struct Handlers;
