@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, SystemClock};
-use wxhook::dispatch::{Accounts, Courier, Engine, EngineParts, Settings};
+use wxhook::dispatch::{Accounts, Bundles, Courier, Engine, EngineParts, Settings};
 use wxhook::id::AppId;
 use wxhook::protocol::{Credentials, Mode, Rotating, Sealed, envelope, signature};
 use wxhook::secret::{AesKey, PushToken};
@@ -157,6 +157,7 @@ impl Case {
                 inbox: Arc::clone(&store) as Arc<dyn Inbox>,
                 courier: Arc::clone(&taker) as Arc<dyn Courier>,
                 routes: self.routes(),
+                bundles: Bundles::default(),
                 accounts: Accounts::named([(credentials.app_id().clone(), "default")]),
                 clock: Arc::clone(&clock),
                 counters: Arc::default(),

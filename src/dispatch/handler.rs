@@ -167,7 +167,7 @@ handler!(A, B, C, D, E, G, H, I);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no reply",
     label = "a handler cannot return this",
-    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them"
+    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a `Render` of a template, a tuple, array, `Vec` or `Option` of these, or a `Result` of them"
 )]
 pub trait IntoReply {
     /// What is said, in the order in which the user is to see it.

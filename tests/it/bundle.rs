@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -92,7 +92,7 @@ fn serve_with(stand_in: &StandIn, directory: &Path) -> Served {
     }
 }
 
-fn bundle_variables<'a>(directory: &'a Path, rules: &'a PathBuf) -> [(&'static str, &'a str); 3] {
+fn bundle_variables<'a>(directory: &'a Path, rules: &'a Path) -> [(&'static str, &'a str); 3] {
     [
         ("WXHOOK__RENDER__DIR", directory.to_str().unwrap()),
         ("WXHOOK__RENDER__LOOK_EVERY", "100ms"),
