@@ -86,7 +86,3 @@ struct Handlers;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/render.md")]
 struct TemplatesPage;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/handlers.md")]
-struct Handlers;
