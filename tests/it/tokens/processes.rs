@@ -129,7 +129,7 @@ fn while_the_leader_sleeps(fleet: &Fleet) -> (Given, Given) {
     let asked = runtime.spawn(read(leader.admin));
     fleet.await_calls(1);
     // A failure that was answered has reached it then, and its pause before the next try is not over.
-    runtime.block_on(tokio::time::sleep(Duration::from_millis(150)));
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(150)).await });
     leader.pause();
     assert_eq!(fleet.calls(), 1, "it was stopped too late");
     let others = fleet.members[1..].iter().cycle().take(60);
