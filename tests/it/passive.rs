@@ -470,7 +470,7 @@ fn killed_under_load_no_reply_goes_both_ways() {
     }
     let twice: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
     assert!(twice.is_empty(), "went out twice: {twice:?}");
-    assert!(answered > 1_000, "{answered} were answers");
+    assert!(answered > 100, "{answered} were answers");
 }
 
 #[test]
