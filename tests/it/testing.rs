@@ -372,7 +372,11 @@ fn templates_and_rules_answer_as_in_the_server() {
     let rules = directory.path().join("rules.toml");
     let templates = directory.path().join("templates");
     std::fs::create_dir(&templates).unwrap();
-    std::fs::write(templates.join("sent.txt"), "order {{ number }} is sent").unwrap();
+    std::fs::write(
+        templates.join("sent.txt"),
+        "{# needs: number #}\norder {{ number }} is sent",
+    )
+    .unwrap();
     let rule = "[[rule]]\nname = \"hours\"\nexact = [\"hours\"]\nsay = \"nine to six\"\n";
     std::fs::write(&rules, rule).unwrap();
     let files = BundleSettings {
