@@ -42,6 +42,7 @@ pub mod logging;
 mod outward;
 mod reload;
 mod signals;
+mod swap;
 mod token_server;
 
 pub(crate) use admin_key::find as find_admin_key;
@@ -99,6 +100,9 @@ pub enum StartError {
     #[cfg(feature = "mysql")]
     #[error(transparent)]
     Mysql(#[from] crate::store::mysql::AddressError),
+    /// Templates or rules.
+    #[error(transparent)]
+    Bundle(crate::template::Faults),
     /// The client of the platform.
     #[error(transparent)]
     Transport(#[from] SetupError),
@@ -187,7 +191,7 @@ fn passive_desk(config: &Config, routes: &Routes) -> Option<Arc<PassiveDesk>> {
 
 /// Sends the engine's messages through the API client.
 #[derive(Debug)]
-struct ApiCourier(Arc<Api>);
+pub(crate) struct ApiCourier(pub(crate) Arc<Api>);
 
 impl Courier for ApiCourier {
     fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {
@@ -315,6 +319,8 @@ impl Server {
         let listeners = Listeners::bind_rest(&config.http, handed.public, handed.admin)?;
         let address = system("reading a listener's address");
         let (webhook_address, admin_address) = listeners.addresses().map_err(address)?;
+        let opened = swap::open(&config.bundle)?;
+        let bundles = opened.bundles.clone();
         let inbox = open_store(&config, &clock)?;
         let runtime = engine_runtime()?;
         let outward = Outward::new(&config, &clock, &counters)?;
@@ -324,6 +330,7 @@ impl Server {
             inbox: Arc::clone(&inbox),
             courier: Arc::new(ApiCourier(Arc::clone(&outward.api))),
             routes,
+            bundles: bundles.clone(),
             accounts: accounts(&config).calling(Api::clone(&outward.api), runtime.handle().clone()),
             clock: Arc::clone(&clock),
             counters: Arc::clone(&counters),
@@ -338,6 +345,12 @@ impl Server {
             config.store.dead_cap,
             engine.stop.subscribe(),
         ));
+        runtime.spawn(swap::watch_over(
+            opened,
+            config.bundle.clone(),
+            (Arc::clone(&counters), Arc::clone(&gauges)),
+            engine.stop.subscribe(),
+        ));
         let webhook = make_webhook(&config, &inbox, &clock, Arc::clone(&counters), passive);
         let sources = webhook.sources();
         if let Some(upkeep) =
@@ -347,6 +360,7 @@ impl Server {
         }
         let admin = Arc::new(Admin::new(AdminParts {
             pushes: Some(Pushes {
+                bundles,
                 sources: Arc::clone(sources),
                 inbox: Arc::clone(&inbox),
                 replays: engine.replays.clone(),

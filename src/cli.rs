@@ -15,6 +15,7 @@ use crate::simulator::pusher::Identity;
 mod access_token;
 mod admin;
 mod api;
+mod bundle;
 mod component;
 mod configuration;
 mod dead;
@@ -32,7 +33,9 @@ mod output;
 mod qr;
 mod quota;
 mod record;
+mod render;
 mod replay;
+mod rules;
 mod send;
 mod serve;
 pub mod simulate;
@@ -98,6 +101,11 @@ enum Command {
     /// Keep the account's tags (标签)
     #[command(subcommand)]
     Tag(tag::TagCommand),
+    /// Show what a reply template (回复模板) comes to, or check all templates and rules
+    Render(render::RenderArgs),
+    /// Look at the rules that answer without code (自动回复规则)
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Make one call of WeChat's API and print its answer
     Api(api::ApiArgs),
     /// Look at how much of WeChat's limits (接口调用频次) is used, and have it cleared
@@ -149,6 +157,8 @@ where
         Command::Qr(args) => qr::run(&args, config),
         Command::User(command) => user::run(&command, config),
         Command::Tag(command) => tag::run(&command, config),
+        Command::Render(args) => render::run(&args, config),
+        Command::Rules(command) => rules::run(&command, config, routes),
         Command::Api(args) => api::run(&args, config),
         Command::Quota(command) => quota::run(&command, config),
         Command::Store(command) => store::run(&command, config),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod account;
+mod bundle;
 mod component;
 mod environment;
 mod fault;
@@ -135,6 +136,8 @@ pub struct Config {
     pub store: crate::store::embedded::Settings,
     /// Handlers, retries, sends.
     pub dispatch: crate::dispatch::Settings,
+    /// Templates and rules.
+    pub bundle: crate::dispatch::BundleSettings,
     /// The platform's hosts.
     pub hosts: Arc<crate::platform::hosts::Hosts>,
     /// How they are connected to.

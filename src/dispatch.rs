@@ -50,8 +50,10 @@
 use std::time::Duration;
 
 mod accounts;
+mod answer;
 mod attempt;
 mod blocking;
+mod bundle;
 mod conversation;
 mod ending;
 mod engine;
@@ -69,6 +71,7 @@ mod outcome;
 pub mod passive;
 mod replay;
 mod router;
+mod rules;
 mod runtime;
 mod schedule;
 mod sends;
@@ -79,7 +82,9 @@ mod windows;
 mod wording;
 
 pub use accounts::{Accounts, Api};
+pub use answer::{AccountFacts, Answer};
 pub use blocking::{Blocking, Plain, blocking, wait_for};
+pub use bundle::{Bundle, BundleSettings, Bundles, LOOK_EVERY, MAX_RULES_BYTES};
 pub use conversation::{
     Conversation, ConversationError, ConversationType, MAX_CONVERSATION_EXPIRES,
 };
@@ -92,11 +97,13 @@ pub use middleware::{Middleware, Next};
 pub use outbox::Courier;
 pub use outcome::NO_CUSTOMER_MESSAGES;
 pub use replay::{ReplayError, Replays};
+pub(crate) use router::Takers;
 pub use router::{
     AtOnce, Candidate, Explanation, Facts, Guard, Hours, HoursError, Layer, OnlyInWindow, Outcome,
     PassiveWithin, Pattern, Place, RouteError, RouteErrors, Router, Routes, Specificity, Step,
     TextRule, TimeLimit, account, between, guard, pattern,
 };
+pub use rules::{Found, MAX_RULES, Rule, Rules};
 pub use schedule::{Attempts, ScheduleError};
 pub(crate) use windows::Grant;
 pub use windows::SharedWindows;

@@ -27,10 +27,11 @@
 //! `Router::on::<push::Image, _>(…)` and for handlers' arguments. (`Text` here is what goes out; what a user
 //! wrote is `push::Text`.)
 //!
-//! Rooms in reading order: [`protocol`] (bytes in, values out), [`store`] (what must survive),
+//! Rooms in reading order: [`protocol`] (bytes in, values out), [`template`] (files that become
+//! messages), [`store`] (what must survive),
 //! [`http`] (the way to `success`), [`dispatch`] (routes, lanes, attempts, outbox), [`token`],
 //! [`quota`], [`platform`] and [`api`] (the way to WeChat), [`simulator`] (a local WeChat), [`config`],
-//! [`app`] (start and stop), [`cli`].
+//! [`app`] (start and stop), [`cli`]; with the feature `testing`, the kit for tests of handlers.
 
 pub mod api;
 pub mod app;
@@ -48,12 +49,15 @@ pub mod quota;
 pub mod secret;
 pub mod simulator;
 pub mod store;
+pub mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod token;
 pub mod transport;
 
 pub use cli::{OpenState, main};
 pub use dispatch::{
-    Api, AtOnce, Attempts, Captures, Content, Context, Conversation, ConversationError,
+    Answer, Api, AtOnce, Attempts, Captures, Content, Context, Conversation, ConversationError,
     ConversationType, Deadline, Error, Facts, FromPush, Guard, Handled, Handler, IntoReply, Next,
     OnlyInWindow, PassiveWithin, Rejection, Reply, Router, Routes, SendError, State, Step,
     TimeLimit, account, between, blocking, guard, pattern, wait_for,
@@ -66,6 +70,7 @@ pub use protocol::message::{
 pub use protocol::push;
 pub use protocol::push::{Click, Push, Scan, Subscribe, Unsubscribe, View};
 pub use secret::HandlerSecret;
+pub use template::Render;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -74,3 +79,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../README.zh-CN.md")]
 struct ReadmeInChinese;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/handlers.md")]
+struct Handlers;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/render.md")]
+struct TemplatesPage;

@@ -64,6 +64,8 @@ counters! {
     TextsCut => "wxhook_texts_cut_total",
     /// Reply parts whose fate is not known.
     PartsUnknown => "wxhook_parts_unknown_total",
+    /// Times that changed templates and rules were taken up.
+    BundlesSwapped => "wxhook_bundles_swapped_total",
     /// Conversations that no type could read any more, so that they began anew.
     ConversationsReset => "wxhook_conversations_reset_total",
     /// Threads started to replace blocked handler threads.
@@ -223,6 +225,8 @@ gauges! {
     PushesMalformedKept => "wxhook_pushes_malformed_kept",
     /// Reply parts that are kept and whose fate is not known.
     PartsUnknownKept => "wxhook_parts_unknown_kept",
+    /// 1 while templates or rules on the disk are broken, so that older ones are used; else 0.
+    BundleBroken => "wxhook_bundle_broken",
 }
 
 /// One process's gauges.

@@ -8,7 +8,7 @@ must fail. Nothing of this is in the product: the switches exist in the copy alo
     tests/mutation.py               all of them
     tests/mutation.py signature     those whose name contains the word
 
-Dependencies are taken from the target directory of the checkout, so only wxhook itself is built anew.
+It builds in target/mutation-build, so the first run builds everything anew.
 """
 
 import concurrent.futures
@@ -21,6 +21,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COPY = ROOT / "target" / "mutation"
+BUILD = ROOT / "target" / "mutation-build"
 TABLE = "hostile::each_hostile_request_is_refused_by_the_check_that_is_there_for_it_and_all_look_alike"
 
 # Tables that are played at the same time.
@@ -171,7 +172,7 @@ def mutate():
 
 
 def build():
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(BUILD)}
     command = ["cargo", "test", "--test", "it", "--no-run", "--features", "mysql", "--message-format", "json"]
     built = subprocess.run(command, cwd=COPY, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]

@@ -67,6 +67,7 @@ where
         (_, Err(routes)) => return Err(Failure::wrong(routes)),
     };
     let config = reading.config;
+    config.bundle.read().map_err(Failure::wrong)?;
     for (name, account) in &config.accounts {
         line(format_args!(
             "account {name}: {} in {} mode at {}{}",

@@ -62,7 +62,10 @@ where
         Failure::failed(format!("the handlers' state could not be opened: {error}"))
     })?;
     let routes = router.with_state(state).map_err(Failure::wrong)?;
-    let server = app::Server::start_on(config, routes, handed).map_err(Failure::failed)?;
+    let server = app::Server::start_on(config, routes, handed).map_err(|error| match error {
+        app::StartError::Bundle(faults) => Failure::wrong(faults),
+        error => Failure::failed(error),
+    })?;
     server.follow(watch).map_err(Failure::failed)?;
     Ok(server.run().map_err(Failure::failed)?.code())
 }

@@ -11,6 +11,7 @@ use crate::dispatch::passive::PassiveTerms;
 use crate::id::AppId;
 use crate::protocol::{Credentials, Mode, Rotating, envelope};
 use crate::secret::{AesKey, AppSecret, PushToken};
+use crate::template::Locale;
 use crate::token::Endpoint;
 
 /// An account as it is configured, checked.
@@ -24,6 +25,8 @@ pub struct AccountSettings {
     pub token_endpoint: Option<Endpoint>,
     /// The paths at which it is served.
     pub paths: Vec<String>,
+    /// The language that its followers read.
+    pub locale: Option<Locale>,
     /// How its passive replies are used.
     pub passive: PassiveTerms,
 }
@@ -71,7 +74,7 @@ pub(super) fn read_all(
     Some(accounts)
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "app_id",
     "app_secret",
     "token",
@@ -81,6 +84,7 @@ const KEYS: [&str; 11] = [
     "previous_encoding_aes_key",
     "path",
     "token_endpoint",
+    "locale",
     "passive_within",
     "use_retries",
 ];
@@ -122,6 +126,12 @@ fn read(
     let token_endpoint = reader.text(&key("token_endpoint"), |text| match text.trim() {
         "" => Ok(None),
         text => super::token::endpoint(text).map(Some),
+    });
+    let locale = reader.text(&key("locale"), |text| match text.trim() {
+        "" => Ok(None),
+        text => Locale::parse(text)
+            .map(Some)
+            .map_err(|error| Problem::new("is no language", error.to_string())),
     });
     let within = reader.text(&key("passive_within"), |text| match text.trim() {
         "" => Ok(None),
@@ -181,6 +191,7 @@ fn read(
         app_secret: app_secret?,
         token_endpoint: token_endpoint?,
         paths,
+        locale: locale?,
         passive: PassiveTerms {
             within: within?.unwrap_or(general.within),
             use_retries: use_retries?,

@@ -9,7 +9,8 @@ use super::account::AccountSettings;
 use super::form::Form;
 use super::raw::Reader;
 use super::value::{self, Problem};
-use super::{Config, LogFormat, Needs, StoreKind, account, component, quota, token, window};
+use super::{Config, LogFormat, Needs, StoreKind};
+use super::{account, bundle, component, quota, token, window};
 use crate::dispatch::{Attempts, LongTexts, MAX_CUT_SIGN_BYTES};
 use crate::http::network::Network;
 use crate::http::source::AllowList;
@@ -49,6 +50,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
         accounts.as_deref().unwrap_or_default(),
         tokens.as_ref(),
     );
+    let bundle = bundle::settings(reader, accounts.as_deref().unwrap_or_default());
     let service = token_service.as_ref().and_then(Option::as_ref);
     token::check_publisher(reader, tokens.as_ref(), service);
     let js_origins = token::origins(reader);
@@ -93,6 +95,7 @@ pub(super) fn read(reader: &mut Reader, needs: Needs) -> Option<Config> {
             account_windows: account_windows?,
             ..dispatch?
         },
+        bundle: bundle?,
         hosts: Arc::new(hosts),
         transport,
         api,

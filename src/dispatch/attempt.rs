@@ -11,17 +11,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::{Clock, Timestamp};
 use crate::dispatch::accounts::Accounts;
+use crate::dispatch::answer::{AccountFacts, Answer};
 use crate::dispatch::blocking::Pool;
+use crate::dispatch::bundle::Bundle;
 use crate::dispatch::conversation::Remembered;
 use crate::dispatch::error::{Advice, Error, shorten};
 use crate::dispatch::extract::{Context, ContextParts, Deadline};
 use crate::dispatch::gates::{AtGate, Pass};
 use crate::dispatch::live::{Live, Reply};
 use crate::dispatch::router::{Facts, Matched, Route, RouteId, Routes};
+use crate::dispatch::rules::Found;
 use crate::dispatch::schedule::MAX_DELAY;
 use crate::dispatch::slots::Slot;
 use crate::dispatch::wording::Sayings;
-use crate::protocol::message::Message;
 use crate::protocol::push::Push;
 use crate::quota::window::Standing;
 
@@ -69,6 +71,10 @@ pub(crate) struct Job {
     pub(crate) body: Bytes,
     pub(crate) live: Arc<Live>,
     pub(crate) routes: Routes,
+    /// The rules and templates of this attempt, whatever is swapped meanwhile.
+    pub(crate) bundle: Arc<Bundle>,
+    /// Whom it speaks for.
+    pub(crate) account: AccountFacts,
     pub(crate) accounts: Accounts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timeout: Duration,
@@ -111,7 +117,15 @@ impl Job {
             Ok(remembered) => remembered,
             Err(verdict) => return verdict,
         };
-        let Some(matched) = self.find(&push, &remembered) else {
+        let matched = self.find(&push, &remembered);
+        let is_for_just_such = |matched: &Matched<'_>| !matched.route.takes_any_kind();
+        if !matched.as_ref().is_some_and(is_for_just_such)
+            && let Some(found) = self.rule(&push)
+        {
+            self.live.ruled(found.rule.name());
+            return self.said(&push, found.answers);
+        }
+        let Some(matched) = matched else {
             self.live.unrouted();
             return Verdict::Well(Sayings::default());
         };
@@ -151,7 +165,7 @@ impl Job {
         };
         drop(context);
         match called.await {
-            Ok(messages) => self.said(&push, &messages),
+            Ok(answers) => self.said(&push, answers),
             Err(error) => failed(&error),
         }
     }
@@ -184,6 +198,12 @@ impl Job {
         }
         facts.conversation = None;
         self.routes.find(push, &facts)
+    }
+
+    /// The rule that is meant. Rules come after code that was written for just such pushes.
+    fn rule(&self, push: &Push) -> Option<Found<'_>> {
+        let rules = self.bundle.rules();
+        rules.find(push, &self.account, self.clock.now())
     }
 
     /// What a handler of this route can ask for, before it is known whether its pattern caught something
@@ -235,8 +255,15 @@ impl Job {
         }
     }
 
-    fn said(&self, push: &Push, messages: &[Message]) -> Verdict {
-        match self.live.encode_all(push, messages) {
+    fn said(&self, push: &Push, answers: Vec<Answer>) -> Verdict {
+        let messages = match self.bundle.word(answers, push, &self.account) {
+            Ok(messages) => messages,
+            Err(error) => {
+                let error = shorten(error.to_string());
+                return Verdict::GaveUp { error };
+            }
+        };
+        match self.live.encode_all(push, &messages) {
             Ok(sayings) => Verdict::Well(sayings),
             Err(error) => Verdict::GaveUp {
                 error: error.to_string(),

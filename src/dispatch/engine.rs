@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::dispatch::Settings;
 use crate::dispatch::accounts::Accounts;
 use crate::dispatch::attempt::Report;
+use crate::dispatch::bundle::Bundles;
 use crate::dispatch::ending::Spoken;
 use crate::dispatch::machine::{Event, Machine};
 use crate::dispatch::outbox::Courier;
@@ -35,6 +36,8 @@ pub struct EngineParts {
     pub courier: Arc<dyn Courier>,
     /// Who handles what.
     pub routes: Routes,
+    /// What answers beside them, and how: rules and templates.
+    pub bundles: Bundles,
     /// The accounts' names, and how handlers call the platform for them.
     pub accounts: Accounts,
     /// What time it is.
@@ -79,6 +82,7 @@ pub struct Engine {
     runtime: HandlerRuntime,
     replays: (mpsc::Sender<PushId>, mpsc::Receiver<PushId>),
     windows: SharedWindows,
+    resting: watch::Sender<bool>,
 }
 
 /// Replays on their way to the engine.
@@ -105,12 +109,26 @@ impl Engine {
         let clock = Arc::clone(&parts.clock);
         let runtime = HandlerRuntime::start(staffing, clock, Arc::clone(&parts.counters))
             .map_err(EngineError::Threads)?;
-        Ok(Self {
+        Ok(Self::with(parts, runtime))
+    }
+
+    /// An engine whose handlers run on the current tokio runtime, beside the engine itself. On one thread
+    /// with paused time everything then happens in one order.
+    #[cfg(feature = "testing")]
+    pub(crate) fn beside_its_handlers(parts: EngineParts) -> Self {
+        let (clock, counters) = (Arc::clone(&parts.clock), Arc::clone(&parts.counters));
+        let runtime = HandlerRuntime::here(clock, counters);
+        Self::with(parts, runtime)
+    }
+
+    fn with(parts: EngineParts, runtime: HandlerRuntime) -> Self {
+        Self {
             parts,
             runtime,
             replays: mpsc::channel(REPLAYS),
             windows: SharedWindows::default(),
-        })
+            resting: watch::Sender::new(false),
+        }
     }
 
     /// The way to have pushes handled again while the engine runs.
@@ -122,6 +140,12 @@ impl Engine {
     /// The sending windows, for messages that are sent beside the engine.
     pub fn windows(&self) -> SharedWindows {
         self.windows.clone()
+    }
+
+    /// Whether nothing is under way: no attempt, no commit, no delivery. What waits for its next try, and
+    /// what waits behind that, is not under way.
+    pub fn resting(&self) -> watch::Receiver<bool> {
+        self.resting.subscribe()
     }
 
     /// Runs until `stop` becomes true or its sender is gone, then waits for what is under way, at
@@ -157,6 +181,7 @@ impl Engine {
             armed: None,
             batch: Vec::with_capacity(BATCH),
             breath: Breath::default(),
+            resting: self.resting,
         };
         let stopped = inputs.serve(&mut machine).await?;
         remembering.shutdown().await;
@@ -188,6 +213,8 @@ struct Inputs {
     armed: Option<Duration>,
     batch: Vec<Report>,
     breath: Breath,
+    /// Whether the engine waits with nothing under way.
+    resting: watch::Sender<bool>,
 }
 
 /// Keeps the engine from being woken for every single event while many come.
@@ -256,7 +283,10 @@ impl Inputs {
                 machine.set_alarm(deadline);
             }
             self.arm(machine);
-            match self.wake(machine).await {
+            self.rest(machine.is_idle());
+            let woke = self.wake(machine).await;
+            self.rest(false);
+            match woke {
                 Woke::Reports | Woke::Gate => {}
                 Woke::Event(event) => machine.happened(event)?,
                 Woke::Spoken(spoken) => machine.spoken(spoken?)?,
@@ -268,6 +298,11 @@ impl Inputs {
             self.take_batch(machine)?;
             self.breath.take(&*machine.parts.clock).await;
         }
+    }
+
+    fn rest(&self, resting: bool) {
+        self.resting
+            .send_if_modified(|known| std::mem::replace(known, resting) != resting);
     }
 
     /// Waits for whatever comes first.

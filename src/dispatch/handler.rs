@@ -4,6 +4,7 @@ use std::future::Future;
 
 use futures_util::future::BoxFuture;
 
+use crate::dispatch::answer::Answer;
 use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::error::Error;
 use crate::dispatch::extract::{Context, FromPush, Rejection};
@@ -11,9 +12,10 @@ use crate::protocol::message::{
     Image, Message, MiniProgramPage, MpNews, MpNewsArticle, MsgMenu, Music, News, Text,
     TransferToCustomerService, Video, Voice, WxCard,
 };
+use crate::template::Render;
 
 /// What a handler said, or why it failed.
-pub type Handled = Result<Vec<Message>, Error>;
+pub type Handled = Result<Vec<Answer>, Error>;
 
 /// A handler that was started.
 pub type Called = BoxFuture<'static, Handled>;
@@ -89,7 +91,7 @@ pub type Called = BoxFuture<'static, Handled>;
     message = "`{Self}` is no handler for a `Router<{S}>`",
     label = "not an async function of extractors that returns a reply",
     note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Conversation<C>`, `Reply`, `Api`, `Deadline`, an `Option` of one of these",
-    note = "it returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them whose error is a `wxhook` `Error` or turns into one",
+    note = "it returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a `Render` of a template, a tuple, array, `Vec` or `Option` of these, or a `Result` of them whose error is a `wxhook` `Error` or turns into one",
     note = "a function that is not async is written as `blocking(function)`",
     note = "its future must be `Send`: nothing like `Rc` or a `std` lock guard may be held across an `.await`"
 )]
@@ -165,32 +167,44 @@ handler!(A, B, C, D, E, G, H, I);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no reply",
     label = "a handler cannot return this",
-    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a tuple, array, `Vec` or `Option` of these, or a `Result` of them"
+    note = "a handler returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a `Render` of a template, a tuple, array, `Vec` or `Option` of these, or a `Result` of them"
 )]
 pub trait IntoReply {
-    /// The messages, in the order in which the user is to see them.
+    /// What is said, in the order in which the user is to see it.
     ///
     /// # Errors
     /// The handler's failure.
-    fn into_reply(self) -> Result<Vec<Message>, Error>;
+    fn into_reply(self) -> Result<Vec<Answer>, Error>;
 }
 
 impl IntoReply for () {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
         Ok(Vec::new())
     }
 }
 
 impl IntoReply for Message {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
+        Ok(vec![self.into()])
+    }
+}
+
+impl IntoReply for Answer {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
         Ok(vec![self])
+    }
+}
+
+impl IntoReply for Render {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
+        Ok(vec![self.into()])
     }
 }
 
 macro_rules! said {
     ($($message:ident),*) => {$(
         impl IntoReply for $message {
-            fn into_reply(self) -> Result<Vec<Message>, Error> {
+            fn into_reply(self) -> Result<Vec<Answer>, Error> {
                 Message::from(self).into_reply()
             }
         }
@@ -213,25 +227,25 @@ said!(
 );
 
 impl IntoReply for String {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
         Message::from(self).into_reply()
     }
 }
 
 impl IntoReply for &'static str {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
         Message::from(self).into_reply()
     }
 }
 
 impl<R: IntoReply> IntoReply for Option<R> {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
         self.map_or_else(|| Ok(Vec::new()), R::into_reply)
     }
 }
 
 impl<R: IntoReply> IntoReply for Vec<R> {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
         let mut messages = Vec::with_capacity(self.len());
         for reply in self {
             messages.extend(reply.into_reply()?);
@@ -241,7 +255,7 @@ impl<R: IntoReply> IntoReply for Vec<R> {
 }
 
 impl<R: IntoReply, const N: usize> IntoReply for [R; N] {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
         Vec::from(self).into_reply()
     }
 }
@@ -250,7 +264,7 @@ macro_rules! said_in_order {
     ($($reply:ident),*) => {
         impl<$($reply: IntoReply),*> IntoReply for ($($reply,)*) {
             #[allow(non_snake_case, reason = "a value is called as its type")]
-            fn into_reply(self) -> Result<Vec<Message>, Error> {
+            fn into_reply(self) -> Result<Vec<Answer>, Error> {
                 let ($($reply,)*) = self;
                 let mut messages = Vec::new();
                 $(messages.extend($reply.into_reply()?);)*
@@ -267,7 +281,7 @@ said_in_order!(A, B, C, D);
 said_in_order!(A, B, C, D, E);
 
 impl<R: IntoReply, E: Into<Error>> IntoReply for Result<R, E> {
-    fn into_reply(self) -> Result<Vec<Message>, Error> {
+    fn into_reply(self) -> Result<Vec<Answer>, Error> {
         self.map_err(Into::into)?.into_reply()
     }
 }
@@ -276,7 +290,7 @@ impl<R: IntoReply, E: Into<Error>> IntoReply for Result<R, E> {
 mod tests {
     use super::*;
 
-    fn said(reply: impl IntoReply) -> Vec<Message> {
+    fn said(reply: impl IntoReply) -> Vec<Answer> {
         reply.into_reply().unwrap()
     }
 
@@ -284,6 +298,7 @@ mod tests {
     fn several_replies_keep_their_order_and_a_failure_among_them_counts_for_all() {
         let (text, image) = (Text::new("a"), Image::new("m"));
         let expected: [Message; 2] = [text.clone().into(), image.clone().into()];
+        let expected = expected.map(Answer::from);
         assert_eq!(said((text.clone(), image.clone())), expected);
         assert_eq!(
             said(vec![Message::from(text), image.clone().into()]),

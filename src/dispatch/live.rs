@@ -147,6 +147,12 @@ impl Live {
         }
     }
 
+    /// Notes that a rule takes the push.
+    pub(crate) fn ruled(&self, rule: &str) {
+        let name = || (format!("rule {rule}").into(), None);
+        self.route.get_or_init(name);
+    }
+
     /// Notes that no route takes the push.
     pub(crate) fn unrouted(&self) {
         self.route.get_or_init(|| ("none".into(), None));

@@ -263,6 +263,8 @@ impl Machine {
             body: running.push.body.clone(),
             live: Arc::clone(&live),
             routes: self.parts.routes.clone(),
+            bundle: self.parts.bundles.current(),
+            account: self.parts.bundles.account(&running.push.account),
             accounts: self.parts.accounts.clone(),
             clock: Arc::clone(&self.parts.clock),
             timeout,

@@ -21,6 +21,7 @@ mod policy;
 mod routes;
 mod rule;
 mod step;
+mod takers;
 #[cfg(test)]
 mod tests;
 mod wrap;
@@ -36,6 +37,7 @@ pub(crate) use routes::{Matched, Route, RouteId};
 use rule::Rule;
 pub use rule::{Pattern, Specificity, TextRule, pattern};
 pub use step::Step;
+pub(crate) use takers::Takers;
 
 use self::policy::Policy;
 
@@ -200,6 +202,16 @@ impl<S> Router<S> {
         let plan = self.plan()?;
         let fixture = |index: usize| self.entries.get(index).map(|entry| &entry.fixture);
         Ok(explain::explain(&plan, fixture, push, facts))
+    }
+
+    /// Who takes which pushes, without a state.
+    ///
+    /// # Errors
+    /// As [`Router::check`].
+    pub(crate) fn takers(self) -> Result<Takers, RouteErrors> {
+        let plan = self.plan()?;
+        let fixtures = self.entries.into_iter().map(|entry| entry.fixture);
+        Ok(Takers::new(plan, fixtures.collect()))
     }
 
     #[track_caller]

@@ -50,6 +50,9 @@ pub(crate) struct HandlerRuntime {
     pool: Pool,
     /// Closed to end the watchdog.
     watchdog: Option<Sender<()>>,
+    /// Drives the executor when there are no threads; dropped with it.
+    #[cfg(feature = "testing")]
+    _here: Option<here::Here>,
 }
 
 impl HandlerRuntime {
@@ -88,6 +91,8 @@ impl HandlerRuntime {
             blocking: Some(blocking),
             pool,
             watchdog: Some(stop),
+            #[cfg(feature = "testing")]
+            _here: None,
         };
         for _ in 0..staffing.threads.max(1) {
             shop.hire(&mut shop.crew())?;
@@ -380,5 +385,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX - 1)
 }
 
+#[cfg(feature = "testing")]
+mod here;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use super::token::{at_a_glance, refused};
 use crate::api::Api;
 use crate::api::jssdk::Origin;
 use crate::clock::Clock;
-use crate::dispatch::{NO_CUSTOMER_MESSAGES, Replays, SharedWindows};
+use crate::dispatch::{Bundles, NO_CUSTOMER_MESSAGES, Replays, SharedWindows};
 use crate::metric::{Check, Counter, Counters, Gauge, Gauges, REFUSED};
 use crate::secret::AdminKey;
 use crate::store::{Health, Inbox};
@@ -58,6 +58,8 @@ pub struct Pushes {
     pub windows: SharedWindows,
     /// What stands aside.
     pub gauges: Arc<Gauges>,
+    /// Templates and rules, and whether those on the disk are used.
+    pub bundles: Bundles,
     /// From where they may come.
     pub sources: Arc<Sources>,
 }
@@ -204,6 +206,8 @@ impl Admin {
         }
         if let Some(pushes) = pushes {
             body["aside"] = gauged(&pushes.gauges).into();
+            body["bundle"] = bundle(&pushes.bundles);
+            body["bundle"]["swaps"] = self.parts.counters.value(Counter::BundlesSwapped).into();
             body["allow_list"] = allow_list(&pushes.sources);
             body["wrong_mode"] = self.wrong_mode().into();
         }
@@ -264,6 +268,22 @@ impl Admin {
         let claimed = header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         self.keys.caller(claimed.filter(|_| addressed)?)
     }
+}
+
+/// Faults of templates and rules that are told; `wxhook render --check` tells all.
+const FAULTS_TOLD: usize = 20;
+
+/// What is used, and what is wrong with what is not.
+fn bundle(bundles: &Bundles) -> Value {
+    let (current, broken) = (bundles.current(), bundles.broken());
+    let faults = broken.iter().flat_map(|faults| &faults.0);
+    let faults: Vec<String> = faults.take(FAULTS_TOLD).map(ToString::to_string).collect();
+    json!({
+        "templates": current.templates().names().count(),
+        "rules": current.rules().iter().len(),
+        "broken": broken.is_some(),
+        "faults": faults,
+    })
 }
 
 /// From where pushes may come, for people.

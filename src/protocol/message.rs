@@ -33,6 +33,7 @@ mod media;
 mod menu;
 mod news;
 mod passive;
+mod read;
 mod split;
 mod text;
 mod transfer;
@@ -47,6 +48,7 @@ pub use menu::{
 };
 pub use news::{Article, MAX_ARTICLES, MAX_ARTICLES_TO_EVENT, MpNews, MpNewsArticle, News};
 pub use passive::PassiveReply;
+pub use read::ReadError;
 pub use split::Pieces;
 pub use text::{MAX_TEXT_BYTES, Text};
 pub use transfer::TransferToCustomerService;

@@ -73,7 +73,7 @@ pub(crate) fn store_all(data_dir: &Path, size: u32, make: impl Fn(u32) -> (Strin
 
 /// A push of the backlog.
 fn view(number: u32) -> (String, Kind, String) {
-    let user = if number % 2 == 0 {
+    let user = if number.is_multiple_of(2) {
         0
     } else {
         number / 2 % USERS

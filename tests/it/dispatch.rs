@@ -11,6 +11,7 @@ mod lanes;
 mod layers;
 mod plain;
 mod policies;
+mod renders;
 mod replies;
 mod resends;
 mod restarts;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::support::run;
 
+mod bundle;
 mod codes;
 mod configuration;
 mod container;
@@ -32,13 +33,23 @@ fn headings(text: &str) -> Vec<usize> {
         .collect()
 }
 
-#[test]
-fn the_two_readmes_have_the_same_sections_and_the_same_code() {
-    let (english, chinese) = (document("README.md"), document("README.zh-CN.md"));
+/// The same sections, the same code and as many rows of tables.
+fn are_twins(english: &str, chinese: &str) {
+    let (english, chinese) = (document(english), document(chinese));
     assert_eq!(headings(&english), headings(&chinese));
     assert_eq!(code_blocks(&english), code_blocks(&chinese));
     let rows = |text: &str| text.lines().filter(|line| line.starts_with('|')).count();
     assert_eq!(rows(&english), rows(&chinese), "rows of tables");
+}
+
+#[test]
+fn the_two_readmes_have_the_same_sections_and_the_same_code() {
+    are_twins("README.md", "README.zh-CN.md");
+}
+
+#[test]
+fn the_two_guides_to_handlers_have_the_same_sections_and_the_same_code() {
+    are_twins("docs/handlers.md", "docs/handlers.zh-CN.md");
 }
 
 #[test]

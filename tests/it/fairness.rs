@@ -132,10 +132,6 @@ fn of_the_crowd(number: u32) -> (String, Kind, String) {
 }
 
 #[test]
-#[expect(
-    clippy::print_stdout,
-    reason = "what was measured is the test's report"
-)]
 fn nobody_waits_noticeably_longer_beside_bad_handlers_and_one_users_long_queue() {
     let scale = scale();
     let directory = tempfile::tempdir().unwrap();

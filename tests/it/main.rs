@@ -8,6 +8,7 @@ mod allow_list;
 mod api;
 mod assistant;
 mod backlog;
+mod bundle;
 mod certificates;
 mod commands;
 mod compiler;
@@ -44,6 +45,7 @@ mod shell;
 mod simulator;
 mod store_check;
 mod support;
+mod testing;
 mod token_service;
 mod tokens;
 #[cfg(feature = "redis")]

@@ -58,7 +58,6 @@ async fn echo(Content(text): Content) -> String {
 /// A whole server, from its variables to its orderly end.
 #[test]
 #[ignore = "the process that other tests start"]
-#[expect(clippy::print_stdout, reason = "the log has lines of its own")]
 fn a_server_with_routes_of_its_own() {
     let sources = Sources::gather(None).unwrap();
     let name = sources.environment.get(ROUTES).unwrap();

@@ -95,6 +95,7 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
     );
     let desk = Admin::new(AdminParts {
         pushes: Some(Pushes {
+            bundles: wxhook::dispatch::Bundles::default(),
             replays: Replays::detached(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>),
             windows: SharedWindows::default(),
             gauges: Arc::default(),

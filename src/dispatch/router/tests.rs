@@ -316,8 +316,8 @@ fn a_layer_that_cannot_be_read_or_concerns_nothing_is_told_with_its_place() {
     the routes cannot be used:
       the layer at main.rs:2 concerns no route: write it after those that it is for
       the function around handlers at main.rs:3 concerns no route: write it after those that it is for
-      the time limit at main.rs:5 cannot be read: "half an hour" is not a time: write a whole number and ms, s, m or h, for example "10s"
-      the time limit at main.rs:6 cannot be read: "0s" is no time at all: write at least "1ms"
+      the time of the layer at main.rs:5 cannot be read: "half an hour" is not a time: write a whole number and ms, s, m or h, for example "10s"
+      the time of the layer at main.rs:6 cannot be read: "0s" is no time at all: write at least "1ms"
       the layer at main.rs:8 concerns no route: write it after those that it is for
       AtOnce(0) at main.rs:9 lets no handler run: write 1 or more
     "#);

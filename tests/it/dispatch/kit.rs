@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use wxhook::api::Delivery;
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::dispatch::{
-    Accounts, Attempts, Courier, Engine, EngineError, EngineParts, Replays, Router, Settings,
-    Stopped,
+    Accounts, Attempts, Bundles, Courier, Engine, EngineError, EngineParts, Replays, Router,
+    Settings, Stopped,
 };
 use wxhook::id::{AppId, OpenId, PushId};
 use wxhook::metric::{Counter, Counters};
@@ -102,6 +102,8 @@ pub(crate) struct House {
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) platform: Arc<Platform>,
     pub(crate) counters: Arc<Counters>,
+    /// Rules and templates; none unless a test swaps some in.
+    pub(crate) bundles: Bundles,
     pub(crate) accounts: Accounts,
     clock: Arc<dyn Clock>,
     next: Mutex<u64>,
@@ -159,6 +161,7 @@ impl House {
             inbox,
             platform,
             counters: Arc::default(),
+            bundles: Bundles::default(),
             accounts: Accounts::named([(account(), "default")]),
             clock,
             next,
@@ -177,6 +180,7 @@ impl House {
             inbox: Arc::clone(&self.inbox),
             courier,
             routes: router.with_state(state).unwrap(),
+            bundles: self.bundles.clone(),
             accounts: self.accounts.clone(),
             clock: Arc::clone(&self.clock),
             counters: Arc::clone(&self.counters),

@@ -10,7 +10,7 @@ use wxhook::dispatch::{
     Router, Settings, State, TimeLimit,
 };
 use wxhook::store::{Ended, PushState};
-use wxhook::{OpenId, Text, Unsubscribe};
+use wxhook::{Message, OpenId, Text, Unsubscribe};
 
 use super::kit::{House, Platform, quick, with_windows};
 use super::windows::old_house;
@@ -160,7 +160,7 @@ async fn a_handler_is_not_run_for_a_user_who_surely_cannot_be_answered() {
 
 async fn signed(next: Next) -> Handled {
     let mut said = next.run().await?;
-    said.push(Text::new("-- the shop").into());
+    said.push(Message::from(Text::new("-- the shop")).into());
     Ok(said)
 }
 
