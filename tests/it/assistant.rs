@@ -76,30 +76,42 @@ impl Stage {
     }
 }
 
-fn write(pusher: &mut Pusher, user: &str, text: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let push = pusher.make(Gesture::Text(text.to_owned()), user);
-    let report = runtime.block_on(pusher.push(&push));
-    assert!(matches!(report.verdict(), Verdict::Success), "{report:?}");
+/// WeChat, on whose connection users write.
+struct Writer {
+    pusher: Pusher,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Writer {
+    fn to(url: &str, seed: u64) -> Self {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        Self {
+            pusher: pusher(url, seed),
+            runtime: runtime.enable_all().build().unwrap(),
+        }
+    }
+
+    fn write(&mut self, user: &str, text: &str) {
+        let push = self.pusher.make(Gesture::Text(text.to_owned()), user);
+        let report = self.runtime.block_on(self.pusher.push(&push));
+        assert!(matches!(report.verdict(), Verdict::Success), "{report:?}");
+    }
 }
 
 #[test]
 fn an_answer_is_said_while_it_is_written_and_remembered_and_other_routes_stay() {
     let stage = Stage::set();
     let (mut program, url) = stage.start();
-    let mut pusher = pusher(&url, 1);
+    let mut wechat = Writer::to(&url, 1);
     // The service has not said more, and will not, until the user has the first message.
-    write(&mut pusher, "oGate", "gate");
+    wechat.write("oGate", "gate");
     assert_eq!(stage.told("oGate", 1), [(SENTENCE.repeat(6), true)]);
     stage.model.open_gate();
     assert_eq!(stage.told("oGate", 2)[1], (SENTENCE.repeat(4), true));
 
-    write(&mut pusher, "oTalk", "one");
+    wechat.write("oTalk", "one");
     assert_eq!(stage.told("oTalk", 1), [("答：one".to_owned(), true)]);
-    write(&mut pusher, "oTalk", "two");
+    wechat.write("oTalk", "two");
     stage.told("oTalk", 2);
     let (key, body) = stage.model.asked("two").remove(0);
     assert_eq!(key, format!("Bearer {API_KEY}"));
@@ -113,15 +125,15 @@ fn an_answer_is_said_while_it_is_written_and_remembered_and_other_routes_stay() 
     });
     assert_eq!(body, asked);
     let link = "<a href=\"https://evil.example\">";
-    write(&mut pusher, "oTalk", link);
+    wechat.write("oTalk", link);
     let told = stage.told("oTalk", 3).remove(2).0;
     assert!(told.contains("evil") && !told.contains("<a"), "{told:?}");
-    write(&mut pusher, "oTalk", "four in a minute");
+    wechat.write("oTalk", "four in a minute");
     let refused = ("您问得太快了，请一分钟后再问。".to_owned(), false);
     assert_eq!(stage.told("oTalk", 4)[3], refused);
     assert!(stage.model.asked("four in a minute").is_empty());
 
-    write(&mut pusher, "oTalk", "取消");
+    wechat.write("oTalk", "取消");
     assert_eq!(stage.told("oTalk", 5)[4].0, "已取消。");
     let printed = program.printed();
     assert!(!printed.contains(API_KEY), "{printed}");
@@ -131,12 +143,12 @@ fn an_answer_is_said_while_it_is_written_and_remembered_and_other_routes_stay() 
 fn whatever_the_service_does_the_user_is_told_something_and_the_operator_why() {
     let stage = Stage::set();
     let (mut program, url) = stage.start();
-    let mut pusher = pusher(&url, 2);
+    let mut wechat = Writer::to(&url, 2);
     let questions = [
         "cut", "stall", "endless", "busy", "broken", "denied", "page", "garbage",
     ];
     for question in questions {
-        write(&mut pusher, &format!("o-{question}"), question);
+        wechat.write(&format!("o-{question}"), question);
     }
     let cut = "……（回答中断了，请再问一次）";
     for (question, said) in [
@@ -192,7 +204,7 @@ fn whatever_the_service_does_the_user_is_told_something_and_the_operator_why() {
 fn an_answer_that_the_end_of_the_process_cut_is_not_continued_by_another_one() {
     let stage = Stage::set();
     let (mut program, url) = stage.start();
-    write(&mut pusher(&url, 3), "oGate", "gate");
+    Writer::to(&url, 3).write("oGate", "gate");
     stage.told("oGate", 1);
     program.kill();
     stage.model.open_gate();
