@@ -80,9 +80,9 @@ struct Readme;
 struct ReadmeInChinese;
 
 #[cfg(doctest)]
-#[doc = include_str!("../docs/render.md")]
-struct TemplatesPage;
-
-#[cfg(doctest)]
 #[doc = include_str!("../docs/handlers.md")]
 struct Handlers;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/render.md")]
+struct TemplatesPage;

@@ -2,7 +2,7 @@
 //!
 //! A request says before its push is stored that it would wait ([`PassiveDesk::expect`]), by the dedupe
 //! key, which all repeats of a push share. The engine, when the handler has ended, promises an answer
-//! ([`PassiveDesk::promise`]), commits the part as a passive one, and only then gives it out. Whoever is
+//! (`PassiveDesk::promise`), commits the part as a passive one, and only then gives it out. Whoever is
 //! first ends the wait for good: a request that says `success` because its time is over closes the
 //! desk for this push, and what is said then goes through the customer-message API; a promise that
 //! nobody comes for is withdrawn, and goes the same way. So nothing is said both ways.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::clock::Timestamp;
-use crate::dispatch::{Routes, Settings};
+use crate::dispatch::{BundleSettings, Routes, Settings};
 use crate::id::{AppId, OpenId, PushId};
 use crate::store::{LaneKey, PartKey, PushState, StoredConversation, Story};
 use crate::testing::platform::StandIn;
@@ -65,6 +65,7 @@ impl TestBot {
                 name: "default".to_owned(),
                 routes,
                 settings: Settings::default(),
+                files: BundleSettings::default(),
                 begins_at: BEGINS_AT,
                 in_real_time: false,
                 patience: PATIENCE,
@@ -101,6 +102,13 @@ impl TestBot {
     #[track_caller]
     pub fn settings(self, settings: Settings) -> Self {
         self.set(|setting| setting.settings = settings)
+    }
+
+    /// With templates and rules from elsewhere than `./templates` and `./rules.toml` in the package's directory.
+    #[must_use]
+    #[track_caller]
+    pub fn files(self, files: BundleSettings) -> Self {
+        self.set(|setting| setting.files = files)
     }
 
     /// It is this moment when the test begins, instead of [`BEGINS_AT`]: `"2026-10-01T03:00:00+08:00"`.

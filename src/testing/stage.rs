@@ -18,8 +18,8 @@ use tokio::task::JoinHandle;
 use crate::app::ApiCourier;
 use crate::clock::{Clock, Timestamp};
 use crate::dispatch::{
-    Accounts, Bundles, Courier, Engine, EngineError, EngineParts, Replays, Routes, Settings,
-    Stopped,
+    AccountFacts, Accounts, BundleSettings, Bundles, Courier, Engine, EngineError, EngineParts,
+    Replays, Routes, Settings, Stopped,
 };
 use crate::id::{AppId, PushId};
 use crate::metric::Counters;
@@ -27,6 +27,7 @@ use crate::platform::hosts::HostError;
 use crate::protocol::push::Head;
 use crate::store::memory::{Limits, MemoryInbox};
 use crate::store::{Accepted, Filter, Inbox, NewPush, PushState, StoreError, Ticket};
+use crate::template::Faults;
 use crate::testing::clock::PausedClock;
 use crate::testing::platform::StandIn;
 
@@ -38,6 +39,8 @@ pub(super) struct Setting {
     pub(super) name: String,
     pub(super) routes: Routes,
     pub(super) settings: Settings,
+    /// Where templates and rules are.
+    pub(super) files: BundleSettings,
     /// What time it is when the first play begins.
     pub(super) begins_at: Timestamp,
     /// Whether time passes as it really does while a play is under way.
@@ -66,6 +69,8 @@ pub(super) enum Trouble {
     Runtime(#[from] std::io::Error),
     #[error(transparent)]
     Host(#[from] HostError),
+    #[error("the templates and rules are not whole:\n{0}")]
+    Files(#[from] Faults),
     #[error(
         "after {0:?} of real time the bot has not come to rest: a handler computes without end, waits for something outside that does not come, or sleeps in a function that is not async: for that say .in_real_time()"
     )]
@@ -177,12 +182,21 @@ impl Troupe {
         let inbox: Arc<dyn Inbox> = MemoryInbox::with_limits(Arc::clone(&clock), Limits::NONE);
         let api = platform.courier_api(&setting.account, &clock)?;
         let client = platform.handler_api(&setting.account, &clock)?;
+        let facts = AccountFacts {
+            name: setting.name.clone(),
+            ..AccountFacts::unnamed(setting.account.clone())
+        };
+        let files = BundleSettings {
+            accounts: vec![facts],
+            ..setting.files
+        };
+        let bundles = Bundles::new(files.read()?, &files.accounts);
         let accounts = Accounts::named([(setting.account.clone(), setting.name)]);
         let parts = EngineParts {
             inbox: Arc::clone(&inbox),
             courier: Arc::new(ApiCourier(Arc::new(api))) as Arc<dyn Courier>,
             routes: setting.routes,
-            bundles: Bundles::default(),
+            bundles,
             accounts: accounts.calling(client, runtime.handle().clone()),
             clock: Arc::clone(&clock),
             counters: Arc::new(Counters::default()),

@@ -158,6 +158,7 @@ async fn at_twenty_times_its_capacity_the_server_stores_what_it_can_refuses_the_
         .goodput(measured);
     assert!(capacity > 10.0, "{alone} then {capacity} pushes a second");
 
+    let before = load.probe(10).await;
     let crowd = Crowd::gather(load.address(), extent.idle, extent.slow).await;
     let calm = child.resident();
     let duration = Duration::from_secs(extent.seconds);
@@ -207,7 +208,9 @@ async fn at_twenty_times_its_capacity_the_server_stores_what_it_can_refuses_the_
         "an account was starved: {quiet}"
     );
     assert_eq!(after.refused(), 0, "{after}");
-    assert!(after.longest_success() <= Duration::from_secs(1), "{after}");
+    // Or, where the machine is busy with other things, not much longer than before.
+    let usual = (before.longest_success() * 4).max(Duration::from_secs(1));
+    assert!(after.longest_success() <= usual, "{before}, then {after}");
     assert!(
         loaded <= halfway + 16,
         "memory grew from {halfway} to {loaded} MiB"

@@ -9,13 +9,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wxhook::api::user::UserInfo;
-use wxhook::dispatch::{Settings, account, between, blocking, wait_for};
+use wxhook::dispatch::{BundleSettings, Settings, account, between, blocking, wait_for};
 use wxhook::push::{Image, Location};
 use wxhook::store::{Ended, PushState};
 use wxhook::testing::{Fate, TestBot};
 use wxhook::{
-    Api, Attempts, Click, Content, Conversation, Deadline, Error, OpenId, Reply, Router, Scan,
-    SendError, State, Subscribe, Unsubscribe, View, step,
+    Api, Attempts, Click, Content, Conversation, Deadline, Error, OpenId, Render, Reply, Router,
+    Scan, SendError, State, Subscribe, Unsubscribe, View, step,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -361,6 +361,32 @@ fn plain_functions_run_and_may_wait_for_the_platform() {
     let before = bot.now();
     bot.text("oA", "hi").says("one moment").says("hi");
     assert!(bot.now().since(before) < Duration::from_secs(1));
+}
+
+#[test]
+fn templates_and_rules_answer_as_in_the_server() {
+    async fn sent() -> Render {
+        Render::new("sent.txt", json!({"number": 1001}))
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let rules = directory.path().join("rules.toml");
+    let templates = directory.path().join("templates");
+    std::fs::create_dir(&templates).unwrap();
+    std::fs::write(
+        templates.join("sent.txt"),
+        "{# needs: number #}\norder {{ number }} is sent",
+    )
+    .unwrap();
+    let rule = "[[rule]]\nname = \"hours\"\nexact = [\"hours\"]\nsay = \"nine to six\"\n";
+    std::fs::write(&rules, rule).unwrap();
+    let files = BundleSettings {
+        directory: templates,
+        rules,
+        ..BundleSettings::default()
+    };
+    let mut bot = Router::<()>::new().text("sent?", sent).test().files(files);
+    bot.text("oA", "sent?").says("order 1001 is sent");
+    bot.text("oA", "hours").says("nine to six");
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

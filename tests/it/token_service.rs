@@ -616,7 +616,7 @@ fn a_server_that_only_keeps_tokens_has_no_webhook_and_no_store_and_stops_cleanly
     let mut service = Service::start();
     assert_eq!(
         service.ask("GET", "/readyz", "", "").body,
-        r#"{"clock_skew_seconds":null,"durability":null,"obstacle":null,"quotas_used_up":[],"ready":true,"tokens":[{"account":"default","errcode":null,"expires_in":null,"is_failing":false,"questions":null,"store_is_away":false}]}"#
+        r#"{"clock_skew_seconds":null,"configuration":{"faults":[],"read_again_at":null,"restart_needed_for":[]},"durability":null,"obstacle":null,"quotas_used_up":[],"ready":true,"tokens":[{"account":"default","errcode":null,"expires_in":null,"is_failing":false,"questions":null,"store_is_away":false}]}"#
     );
     let replay = service.ask("POST", "/v1/inbox/1/replay", ADMIN, "");
     assert_eq!(

@@ -1,6 +1,8 @@
 //! What ten years of reports say goes wrong, with four real processes on one real server, counted in
 //! questions at the platform.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use wxhook::simulator::platform::{Fault, When};
 
@@ -126,6 +128,8 @@ fn while_the_leader_sleeps(fleet: &Fleet) -> (Given, Given) {
     let leader = &fleet.members[0];
     let asked = runtime.spawn(read(leader.admin));
     fleet.await_calls(1);
+    // A failure that was answered has reached it then, and its pause before the next try is not over.
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(150)).await });
     leader.pause();
     assert_eq!(fleet.calls(), 1, "it was stopped too late");
     let others = fleet.members[1..].iter().cycle().take(60);
