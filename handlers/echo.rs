@@ -9,12 +9,12 @@ pub(crate) async fn echo(Content(text): Content) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::order::Shop;
+    use crate::bot::Bot;
     use crate::routes;
 
     #[test]
     fn a_text_is_said_back_without_links_and_a_picture_is_not() {
-        let mut bot = routes().test_with(Shop::sample());
+        let mut bot = routes().test_with(Bot::sample());
         bot.text("oAlice", "你好").says("您说：你好");
         bot.text("oAlice", r#"<a href="https://bad.example">看</a>"#);
         let said = bot.texts();

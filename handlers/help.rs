@@ -6,12 +6,12 @@ pub(crate) async fn help() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crate::order::Shop;
+    use crate::bot::Bot;
     use crate::routes;
 
     #[test]
     fn help_names_what_can_be_done() {
-        let mut bot = routes().test_with(Shop::sample());
+        let mut bot = routes().test_with(Bot::sample());
         let said = bot.text("oAlice", "帮助").texts();
         assert!(said[0].contains("查 1001"), "{said:?}");
     }

@@ -1,15 +1,18 @@
 //! The program: your routes, and one line that hands them to wxhook. Add a file for each feature.
 
+mod assistant;
+mod bot;
 mod echo;
 mod help;
 mod order;
 mod purchase;
 mod welcome;
 
+use crate::bot::Bot;
 use crate::purchase::Purchase;
 use wxhook::{Router, Subscribe, pattern, step};
 
-fn routes() -> Router<order::Shop> {
+fn routes() -> Router<Bot> {
     Router::new()
         .on::<Subscribe, _>(welcome::welcome)
         .text("帮助", help::help)
@@ -22,9 +25,9 @@ fn routes() -> Router<order::Shop> {
             purchase::confirm,
         )
         .text("取消", purchase::cancel)
-        .fallback(echo::echo)
+        .fallback(assistant::answer)
 }
 
 fn main() -> std::process::ExitCode {
-    wxhook::main(routes, order::Shop::open)
+    wxhook::main(routes, Bot::open)
 }

@@ -50,14 +50,14 @@ mod tests {
     use std::time::Duration;
 
     use super::Purchase;
-    use crate::order::Shop;
+    use crate::bot::Bot;
     use crate::routes;
 
     const ASKED: &str = "请回复尺码：S、M 或 L。回复“取消”可随时放弃。";
 
     #[test]
     fn a_purchase_is_made_in_two_questions() {
-        let mut bot = routes().test_with(Shop::sample());
+        let mut bot = routes().test_with(Bot::sample());
         bot.text("oAlice", "购买").says(ASKED);
         bot.text("oAlice", "xl")
             .says("没有这个尺码，请回复 S、M 或 L。");
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_purchase_can_be_given_up_at_any_question() {
-        let mut bot = routes().test_with(Shop::sample());
+        let mut bot = routes().test_with(Bot::sample());
         bot.text("oAlice", "购买").says(ASKED);
         bot.text("oAlice", "取消").says("已取消。");
         bot.text("oAlice", "M").says("您说：M");
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_question_that_nobody_answers_is_forgotten_after_half_an_hour() {
-        let mut bot = routes().test_with(Shop::sample());
+        let mut bot = routes().test_with(Bot::sample());
         bot.text("oAlice", "购买").says(ASKED);
         bot.pass(Duration::from_secs(31 * 60));
         bot.text("oAlice", "M").says("您说：M");

@@ -11,12 +11,12 @@ pub(crate) async fn welcome(follow: Subscribe) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::order::Shop;
+    use crate::bot::Bot;
     use crate::routes;
 
     #[test]
     fn who_scans_a_code_is_told_which() {
-        let mut bot = routes().test_with(Shop::sample());
+        let mut bot = routes().test_with(Bot::sample());
         bot.follow("oAlice")
             .says("欢迎！发送“帮助”看看我能做什么。");
         bot.follow_by_scan("oBob", "shop-7")

@@ -27,6 +27,7 @@ mod healthcheck;
 mod inbox;
 mod media;
 mod menu;
+mod open;
 mod operate;
 mod output;
 mod qr;
@@ -43,6 +44,7 @@ mod tag;
 mod timeline;
 mod user;
 
+pub use open::OpenState;
 pub use output::Failure;
 
 /// The server behind a WeChat service account's URL (微信公众号/服务号 服务器).
@@ -121,11 +123,12 @@ enum Command {
 
 /// The whole program, for a `main.rs` of your own: parses the arguments, runs the command, and gives
 /// the exit code. `routes` is called by the commands that need them; `open` makes the state that
-/// handlers share, and is called by `serve` only.
-pub fn main<S, E>(routes: fn() -> Router<S>, open: impl FnOnce() -> Result<S, E>) -> ExitCode
+/// handlers share, and is called by `serve` only: a function of nothing, or of the settings that stand in
+/// `[handlers]` of the configuration ([`OpenState`]).
+pub fn main<S, O, Taken>(routes: fn() -> Router<S>, open: O) -> ExitCode
 where
     S: Clone + Send + Sync + 'static,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    O: OpenState<S, Taken>,
 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -159,7 +162,10 @@ where
         Command::Api(args) => api::run(&args, config),
         Command::Quota(command) => quota::run(&command, config),
         Command::Store(command) => store::run(&command, config),
-        Command::Config(command) => configuration::run(&command, config, routes),
+        Command::Config(command) => {
+            let own = |own: &config::Own| O::settings(own).map(drop);
+            configuration::run(&command, config, routes, own)
+        }
         Command::Healthcheck(args) => healthcheck::run(&args, config),
     };
     match outcome {

@@ -18,6 +18,7 @@ mod fault;
 mod form;
 mod handed;
 mod nearest;
+mod own;
 mod permission;
 mod quota;
 mod raw;
@@ -35,6 +36,7 @@ pub use component::ComponentSettings;
 pub use fault::{Fault, Faults, Origin};
 pub use form::Form;
 pub use handed::Handed;
+pub use own::Own;
 pub use quota::{CounterStoreKind, QuotaSettings};
 pub use rotation::Rotation;
 pub use setting::Setting;
@@ -180,6 +182,8 @@ pub struct Reading {
     pub config: Config,
     /// Every key that is in force, with its value and its origin.
     pub settings: Vec<Setting>,
+    /// What is the handlers' own.
+    pub own: Own,
     /// What is not wrong and should be mended: secrets that everybody may read.
     pub warnings: Vec<String>,
 }
@@ -191,12 +195,13 @@ pub struct Reading {
 pub fn read(sources: &Sources, needs: Needs) -> Result<Reading, Faults> {
     let mut reader = raw::Reader::new(sources)?;
     let config = rooms::read(&mut reader, needs);
-    let settings = reader.finish()?;
+    let (settings, own) = reader.finish()?;
     Ok(Reading {
         // Without a fault every part is there.
         config: config.ok_or_else(Faults::default)?,
         warnings: permission::warnings(sources, &settings),
         settings,
+        own,
     })
 }
 

@@ -55,7 +55,7 @@ pub mod testing;
 pub mod token;
 pub mod transport;
 
-pub use cli::main;
+pub use cli::{OpenState, main};
 pub use dispatch::{
     Answer, Api, AtOnce, Attempts, Captures, Content, Context, Conversation, ConversationError,
     ConversationType, Deadline, Error, Facts, FromPush, Guard, Handled, Handler, IntoReply, Next,
@@ -69,6 +69,7 @@ pub use protocol::message::{
 };
 pub use protocol::push;
 pub use protocol::push::{Click, Push, Scan, Subscribe, Unsubscribe, View};
+pub use secret::HandlerSecret;
 pub use template::Render;
 
 #[cfg(doctest)]

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -82,6 +83,18 @@ secret_text! {
 secret_text! {
     /// A component_verify_ticket, with which a third-party platform asks for its own access token.
     VerifyTicket
+}
+
+secret_text! {
+    /// A secret of your own handlers: the key of another service. It can be read from `[handlers]` of the
+    /// configuration.
+    HandlerSecret
+}
+
+impl<'de> Deserialize<'de> for HandlerSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
 }
 
 /// The AES key behind an EncodingAESKey: 32 bytes, of which the first 16 are the initialisation vector too.

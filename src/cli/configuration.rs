@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::output::{Failure, line};
-use crate::config::{self, Needs, Origin, Setting, Sources};
+use crate::config::{self, Faults, Needs, Origin, Own, Setting, Sources};
 use crate::dispatch::Router;
 
 /// Check the configuration.
@@ -34,21 +34,29 @@ pub(super) fn run<S>(
     command: &ConfigCommand,
     config: Option<&Path>,
     routes: fn() -> Router<S>,
+    own: fn(&Own) -> Result<(), Faults>,
 ) -> Result<ExitCode, Failure>
 where
     S: Clone + Send + Sync + 'static,
 {
     match command {
-        ConfigCommand::Check => check(config, routes),
+        ConfigCommand::Check => check(config, routes, own),
         ConfigCommand::Show(args) => show(args, config),
     }
 }
 
-fn check<S>(config: Option<&Path>, routes: fn() -> Router<S>) -> Result<ExitCode, Failure>
+fn check<S>(
+    config: Option<&Path>,
+    routes: fn() -> Router<S>,
+    own: fn(&Own) -> Result<(), Faults>,
+) -> Result<ExitCode, Failure>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let checked = read(config, Needs::Accounts);
+    let checked = read(config, Needs::Accounts).and_then(|reading| {
+        own(&reading.own).map_err(|faults| Failure::wrong(&faults))?;
+        Ok(reading)
+    });
     let routed = routes().check();
     let reading = match (checked, routed) {
         (Ok(reading), Ok(())) => reading,

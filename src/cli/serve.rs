@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use super::open::OpenState;
 use super::output::Failure;
 use crate::app;
 use crate::config::{Handed, Needs, Watch};
@@ -24,15 +25,15 @@ enum Role {
     Token,
 }
 
-pub(super) fn run<S, E>(
+pub(super) fn run<S, O, Taken>(
     args: &ServeArgs,
     config: Option<&Path>,
     routes: fn() -> Router<S>,
-    open: impl FnOnce() -> Result<S, E>,
+    open: O,
 ) -> Result<ExitCode, Failure>
 where
     S: Clone + Send + Sync + 'static,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    O: OpenState<S, Taken>,
 {
     // Before anything starts a thread.
     let handed = Handed::take().map_err(|faults| Failure::wrong(&faults))?;
@@ -50,14 +51,14 @@ where
     }
     let watch = Watch::begin(config, Needs::Accounts).map_err(|faults| Failure::wrong(&faults))?;
     let config = watch.started().config.clone();
+    let settings = O::settings(&watch.started().own).map_err(|faults| Failure::wrong(&faults))?;
     let router = routes();
     router.check().map_err(Failure::wrong)?;
     app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
     for warning in &watch.started().warnings {
         tracing::warn!(warning, "A secret is not kept well.");
     }
-    let state = open().map_err(|error| {
-        let error: Box<dyn std::error::Error + Send + Sync> = error.into();
+    let state = open.open(settings).map_err(|error| {
         Failure::failed(format!("the handlers' state could not be opened: {error}"))
     })?;
     let routes = router.with_state(state).map_err(Failure::wrong)?;

@@ -22,12 +22,14 @@ pub enum Form {
     Secret,
     /// A word, or the address of a server with a password in it, which is never shown.
     Address,
+    /// What a program's own handlers take: only they know which of it is secret, so it is never shown.
+    Own,
 }
 
 impl Form {
     /// Whether the value may be shown to nobody.
     pub const fn is_secret(self) -> bool {
-        matches!(self, Self::Secret | Self::Address)
+        matches!(self, Self::Secret | Self::Address | Self::Own)
     }
 }
 
@@ -42,6 +44,7 @@ impl fmt::Display for Form {
             Self::List => f.write_str("list of texts"),
             Self::Secret => f.write_str("secret text"),
             Self::Address => f.write_str("word or secret address"),
+            Self::Own => f.write_str("what the handlers take"),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Sources;
 use super::fault::Origin;
+use super::form::Form;
 use super::setting::Setting;
 
 /// The bit of a file's mode that lets everybody read it.
@@ -14,12 +15,15 @@ const EVERYBODY_READS: u32 = 0o004;
 /// Where container runtimes put secrets, readable by all who are in the container, and nobody else is.
 const OF_THE_CONTAINER: &str = "/run/secrets/";
 
+/// How names of secrets end.
+const OWN_SECRETS: [&str; 4] = ["key", "secret", "token", "password"];
+
 /// One line for each file that holds a secret and that everybody may read.
 pub(super) fn warnings(sources: &Sources, settings: &[Setting]) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
     let secrets = settings
         .iter()
-        .filter(|setting| setting.is_secret() && setting.is_set());
+        .filter(|setting| setting.is_secret() && setting.is_set() && is_named_so(setting));
     for setting in secrets {
         let path = match &setting.origin {
             Origin::File { path, .. } => Some(path),
@@ -39,6 +43,12 @@ pub(super) fn warnings(sources: &Sources, settings: &[Setting]) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// Of the handlers' own settings only their names tell which are secrets.
+fn is_named_so(setting: &Setting) -> bool {
+    let ends = |word: &&str| setting.key.ends_with(*word);
+    setting.form != Form::Own || OWN_SECRETS.iter().any(|word| ends(word))
 }
 
 fn is_open(path: &str) -> bool {

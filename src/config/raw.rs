@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fault::{Fault, Faults, Origin};
 use super::form::Form;
 use super::nearest::nearest;
+use super::own::{self, Own};
 use super::setting::Setting;
 use super::value::{self, Problem};
 use super::written::{self, Line, Written};
 use super::{EXAMPLE, Sources, environment};
 
+/// A value, and where it was written.
 #[derive(Clone)]
-struct Entry {
-    written: Written,
-    origin: Origin,
+pub(super) struct Entry {
+    pub(super) written: Written,
+    pub(super) origin: Origin,
 }
 
 /// The layers, read key by key. What nobody reads is unknown.
@@ -228,8 +230,13 @@ impl Reader {
         });
     }
 
-    /// Every setting as it is in force. What was written and not read is unknown.
-    pub(super) fn finish(mut self) -> Result<Vec<Setting>, Faults> {
+    /// Every setting as it is in force, and the handlers' own, which they read themselves. What else was
+    /// written and not read is unknown.
+    pub(super) fn finish(mut self) -> Result<(Vec<Setting>, Own), Faults> {
+        let own = self.entries.keys().filter(|key| own::is_own(key));
+        let own: Vec<String> = own.cloned().collect();
+        let own = own.into_iter().map(|key| (key, Some(Form::Own)));
+        self.read.extend(own);
         let unknown: Vec<Fault> = self
             .entries
             .iter()
@@ -240,6 +247,7 @@ impl Reader {
         if !self.faults.is_empty() {
             return Err(Faults(self.faults));
         }
+        let own = Own::of(&self.entries);
         let mut settings = Vec::new();
         for (key, Entry { written, origin }) in self.entries {
             if let Some(Some(form)) = self.read.get(&key) {
@@ -252,7 +260,7 @@ impl Reader {
                 });
             }
         }
-        Ok(settings)
+        Ok((settings, own))
     }
 
     fn unknown(&self, key: &str, origin: &Origin) -> Fault {

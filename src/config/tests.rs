@@ -7,6 +7,7 @@ use crate::protocol::Mode;
 use crate::quota::window::{Buckets, Figure};
 
 mod account;
+mod own;
 mod quota;
 
 const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";

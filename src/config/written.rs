@@ -10,6 +10,8 @@ use toml::de::{DeTable, DeValue};
 pub(super) enum Written {
     Text(String),
     Number(i64),
+    /// A number with a point, as it was written.
+    Decimal(String),
     Flag(bool),
     List(Vec<String>),
     /// A kind of value that no key takes.
@@ -22,7 +24,7 @@ impl Written {
         match self {
             Self::Text(text) => text.trim().is_empty(),
             Self::List(items) => items.is_empty(),
-            Self::Number(_) | Self::Flag(_) | Self::Other(_) => false,
+            Self::Number(_) | Self::Decimal(_) | Self::Flag(_) | Self::Other(_) => false,
         }
     }
 }
@@ -30,7 +32,7 @@ impl Written {
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => f.write_str(text),
+            Self::Text(text) | Self::Decimal(text) => f.write_str(text),
             Self::Number(number) => number.fmt(f),
             Self::Flag(flag) => flag.fmt(f),
             Self::List(items) => f.write_str(&items.join(", ")),
@@ -82,6 +84,7 @@ fn written(value: &DeValue<'_>) -> Written {
             Written::Other("a number that is too large"),
             Written::Number,
         ),
+        DeValue::Float(number) => Written::Decimal(number.as_str().replace('_', "")),
         DeValue::Array(items) => {
             let text = |item: &Spanned<DeValue<'_>>| Some(item.get_ref().as_str()?.to_owned());
             let texts: Option<Vec<String>> = items.iter().map(text).collect();
@@ -110,7 +113,7 @@ mod tests {
                 "4: a.c.d = 16",
                 "7: e.f.g = 1",
                 "10: e.f.h = true",
-                "11: e.f.i = float",
+                "11: e.f.i = 1.5",
                 "12: e.f.j = a list of something else",
             ]
         );

@@ -405,6 +405,15 @@ impl Reply {
         }
     }
 
+    /// Messages that an earlier attempt of this run has said: some, where the process ended in the middle of
+    /// it, or where a [`resumable`](crate::dispatch::Router::resumable) route is tried again.
+    ///
+    /// So many messages of this attempt, the first ones, are taken for those and do not leave. Who would say
+    /// something else now, because what is said is drawn anew each time, can see it here.
+    pub fn said_before(&self) -> usize {
+        self.live.recorded.len()
+    }
+
     /// Whether the user of the push may be written to now, as far as this server saw what opens and what
     /// uses sending windows.
     pub fn window(&self) -> Standing {

@@ -29,7 +29,7 @@ fn the_winner_and_all_that_would_fit_are_named_with_their_places() {
     insta::assert_snapshot!(with_contents(&out), @r#"
     text "帮助" at `.text("帮助", help::help)`: it wins: an exact text is the most specific that fits
     other routes that fit, in the order in which they are asked:
-      fallback at `.fallback(echo::echo)`: less specific: an exact text comes before `fallback`
+      fallback at `.fallback(assistant::answer)`: less specific: an exact text comes before `fallback`
     "#);
     let click = document("<MsgType>event</MsgType><Event>CLICK</Event><EventKey>ORDER</EventKey>");
     let (code, out, _) = run(&["explain"], &[], &click);

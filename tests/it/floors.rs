@@ -78,6 +78,8 @@ const EXPOSING: &[&str] = &[
     "src/store/redis/copies.rs",
     "src/store/embedded/tokens.rs",
     "src/config/tests.rs",
+    // To the service of the sample's assistant, in a header, and into the way there.
+    "handlers/assistant/service.rs",
     // The local WeChat signs and seals as WeChat does.
     "src/simulator/pusher.rs",
     "src/simulator/pusher/judge.rs",
@@ -96,6 +98,7 @@ const FOR_HANDLERS: &[&str] = &[
     "serde",
     "serde_json",
     "regex",
+    "reqwest",
     "crate",
     "self",
     "super",

@@ -6,6 +6,7 @@
 
 mod allow_list;
 mod api;
+mod assistant;
 mod backlog;
 mod bundle;
 mod certificates;

@@ -180,8 +180,11 @@ fn page(language: &Language) -> String {
     let mut page = language.head.to_owned();
     for section in sections(&document(language.example)) {
         let name = section.name.replacen(".default", ".NAME", 1);
-        writeln!(page, "\n## `[{name}]`\n\n{}\n", section.comment).unwrap();
-        writeln!(page, "{}\n|---|---|---|---|---|", language.columns).unwrap();
+        writeln!(page, "\n## `[{name}]`\n\n{}", section.comment).unwrap();
+        if section.keys.is_empty() {
+            continue;
+        }
+        writeln!(page, "\n{}\n|---|---|---|---|---|", language.columns).unwrap();
         for key in &section.keys {
             let form = forms.get(&key.key);
             let form = form.unwrap_or_else(|| panic!("nobody reads {}", key.key));

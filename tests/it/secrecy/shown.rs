@@ -21,7 +21,8 @@ use wxhook::platform::Platform;
 use wxhook::platform::exchange::Call;
 use wxhook::platform::hosts::{ApiHost, Hosts};
 use wxhook::secret::{
-    AccessToken, AdminKey, AesKey, AppSecret, ClientKey, JsTicket, PushToken, VerifyTicket,
+    AccessToken, AdminKey, AesKey, AppSecret, ClientKey, HandlerSecret, JsTicket, PushToken,
+    VerifyTicket,
 };
 use wxhook::simulator;
 use wxhook::simulator::pusher::Identity;
@@ -129,6 +130,15 @@ fn configured(shown: &mut Shown) {
     shown.add("TokenService", config.token_service.as_ref().unwrap());
     shown.add("TokenStoreKind", &config.token.store);
     shown.add("CounterStoreKind", &config.quota.store);
+    let mut sources = sources;
+    let key = ("WXHOOK__HANDLERS__BOT__KEY".to_owned(), CLIENT.to_owned());
+    sources.environment.extend([key]);
+    let read = config::read(&sources, Needs::Accounts).unwrap();
+    shown.add("Reading", &read);
+    shown.add("Own", &read.own);
+    let bots: BTreeMap<String, BTreeMap<String, HandlerSecret>> = read.own.read().unwrap();
+    assert!(bots["bot"]["key"].matches(CLIENT), "it is in it: {bots:?}");
+    shown.add("HandlerSecret", &bots);
     let sources = publishing();
     let config = config::load(&sources, Needs::Accounts).unwrap();
     shown.add("Config", &config);
