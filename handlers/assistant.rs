@@ -4,8 +4,9 @@
 //! configuration everything is said back. docs/assistant.md tells the whole.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
 use wxhook::{
     Content, Conversation, Deadline, Error, Message, Push, Reply, SendError, State, Text,
     without_links,
@@ -184,6 +185,10 @@ async fn failed(error: AskError, push: &Push, reply: &Reply) -> Error {
 }
 
 /// How long ago the user wrote, in whole seconds, by WeChat's clock and this machine's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "handlers are given no clock, and a push's age is by the wall's"
+)]
 fn age(push: &Push) -> Duration {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_secs());

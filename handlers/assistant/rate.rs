@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use wxhook::OpenId;
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,9 +1,10 @@
 //! The model's service: one question over HTTP, and its answer as it arrives.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::assistant::history::Line;
 use crate::assistant::service::events::Events;

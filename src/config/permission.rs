@@ -48,7 +48,7 @@ pub(super) fn warnings(sources: &Sources, settings: &[Setting]) -> Vec<String> {
 /// Of the handlers' own settings only their names tell which are secrets.
 fn is_named_so(setting: &Setting) -> bool {
     let ends = |word: &&str| setting.key.ends_with(*word);
-    setting.form != Form::Own || OWN_SECRETS.iter().any(|word| ends(word))
+    setting.form != Form::Own || OWN_SECRETS.iter().any(ends)
 }
 
 fn is_open(path: &str) -> bool {
