@@ -25,8 +25,8 @@ mod rate;
 mod service;
 mod settings;
 
-pub(crate) use service::SetupError;
-pub(crate) use settings::Settings;
+pub(crate) use crate::assistant::service::SetupError;
+pub(crate) use crate::assistant::settings::Settings;
 
 /// Kept of the handler's time for the last messages to leave.
 const FAREWELL: Duration = Duration::from_secs(5);

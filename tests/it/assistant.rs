@@ -1,6 +1,9 @@
 //! The sample's assistant on the real program: answers arrive while they are written, once, and whatever
 //! the model's service does, its users are told something.
 
+use std::sync::LazyLock;
+
+use tokio::runtime::Runtime;
 use wxhook::simulator::pusher::{Gesture, Pusher, Verdict};
 use wxhook::store::embedded::View;
 use wxhook::store::{Filter, PushState};
@@ -77,12 +80,10 @@ impl Stage {
 }
 
 fn write(pusher: &mut Pusher, user: &str, text: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    // One for all: a pusher keeps its connection, which belongs to the runtime that made it.
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
     let push = pusher.make(Gesture::Text(text.to_owned()), user);
-    let report = runtime.block_on(pusher.push(&push));
+    let report = RUNTIME.block_on(pusher.push(&push));
     assert!(matches!(report.verdict(), Verdict::Success), "{report:?}");
 }
 
