@@ -4,9 +4,9 @@
 //! configuration everything is said back. docs/assistant.md tells the whole.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tokio::time::Instant;
+use wxhook::clock::{Clock, SystemClock, Timestamp};
 use wxhook::{
     Content, Conversation, Deadline, Error, Message, Push, Reply, SendError, State, Text,
     without_links,
@@ -28,9 +28,6 @@ mod settings;
 pub(crate) use crate::assistant::service::SetupError;
 pub(crate) use crate::assistant::settings::Settings;
 
-/// Kept of the handler's time for the last messages to leave.
-const FAREWELL: Duration = Duration::from_secs(5);
-
 /// A question is put again after a failure that may pass, as long as its user asked it no longer ago.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -45,6 +42,7 @@ pub(crate) struct Assistant(Arc<Inner>);
 struct Inner {
     service: Service,
     rate: Rate,
+    clock: Arc<dyn Clock>,
     settings: Settings,
 }
 
@@ -54,6 +52,7 @@ impl Assistant {
         Ok(Self(Arc::new(Inner {
             service: Service::open(&settings)?,
             rate: Rate::new(settings.per_minute),
+            clock: Arc::new(SystemClock::start()),
             settings,
         })))
     }
@@ -74,25 +73,29 @@ impl Assistant {
     }
 
     async fn answer(&self, asked: Asked) -> Result<Vec<Message>, Error> {
-        let Asked { question, push, .. } = &asked;
+        let Asked {
+            question,
+            reply,
+            deadline,
+            ..
+        } = &asked;
         let settings = &self.0.settings;
         let history = asked.talk.get().cloned().unwrap_or_default();
-        let until = Instant::now() + asked.deadline.remaining().saturating_sub(FAREWELL);
         let lines = history.lines(&settings.prompt, question);
-        let mut answer = match self.0.service.ask(&lines, until).await {
+        let mut answer = match self.0.service.ask(&lines, deadline).await {
             Ok(answer) => answer,
-            Err(error) => return Err(failed(error, push, &asked.reply).await),
+            Err(error) => return Err(self.failed(error, &asked).await),
         };
         let mut parts = Parts::new(usize::from(settings.messages));
         let mut whole = String::new();
         let finish = loop {
-            match answer.next(until).await {
+            match answer.next(deadline).await {
                 Ok(Piece::Text(text)) => {
                     whole.push_str(&text);
                     parts.push(&text);
-                    parts.allow(asked.reply.remaining());
+                    parts.allow(reply.remaining());
                     while let Some(part) = parts.next() {
-                        self.say(&asked.reply, &part).await?;
+                        self.say(reply, &part).await?;
                     }
                     if parts.is_full() {
                         break Finish::TooLong;
@@ -100,7 +103,7 @@ impl Assistant {
                 }
                 Ok(Piece::End(finish)) => break finish,
                 Err(error) if whole.trim().is_empty() => {
-                    return Err(failed(error, push, &asked.reply).await);
+                    return Err(self.failed(error, &asked).await);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "An answer of the assistant was cut short.");
@@ -109,13 +112,35 @@ impl Assistant {
             }
         };
         if whole.trim().is_empty() {
-            return Err(failed(AskError::Empty, push, &asked.reply).await);
+            return Err(self.failed(AskError::Empty, &asked).await);
         }
         let history = history.with(question, &whole, usize::from(settings.turns));
         // Remembered in the same commit as the last message.
         asked.talk.set(history)?;
         let rest = parts.rest(finish.note());
         Ok(rest.iter().map(|rest| self.word(rest)).collect())
+    }
+
+    /// What comes of a question of which nothing was answered yet.
+    async fn failed(&self, error: AskError, asked: &Asked) -> Error {
+        if error.may_pass() && self.age(&asked.push) < PATIENCE {
+            let wait = error.wait();
+            let error = Error::from(error);
+            return match wait {
+                Some(wait) => error.retry_after(wait.min(PATIENCE)),
+                None => error,
+            };
+        }
+        // The user waits no longer, the operator finds the push among the dead ones with its reason. Whether
+        // this message arrives changes neither.
+        drop(asked.reply.send(UNAVAILABLE).await);
+        Error::from(error).give_up()
+    }
+
+    /// How long ago the user wrote, by WeChat's clock, in whole seconds, and this machine's.
+    fn age(&self, push: &Push) -> Duration {
+        let then = push.create_time().unwrap_or_default();
+        self.0.clock.now().since(Timestamp::from_seconds(then))
     }
 }
 
@@ -155,7 +180,8 @@ pub(crate) async fn answer(
             Error::new("the user's sending window is closed, so the model was not asked").give_up(),
         );
     }
-    if !assistant.0.rate.take(push.from(), Instant::now()) {
+    let now = assistant.0.clock.monotonic();
+    if !assistant.0.rate.take(push.from(), now) {
         return Ok(vec![TOO_FAST.into()]);
     }
     let asked = Asked {
@@ -166,32 +192,4 @@ pub(crate) async fn answer(
         deadline,
     };
     assistant.answer(asked).await
-}
-
-/// What comes of a question of which nothing was answered yet.
-async fn failed(error: AskError, push: &Push, reply: &Reply) -> Error {
-    if error.may_pass() && age(push) < PATIENCE {
-        let wait = error.wait();
-        let error = Error::from(error);
-        return match wait {
-            Some(wait) => error.retry_after(wait.min(PATIENCE)),
-            None => error,
-        };
-    }
-    // The user waits no longer, the operator finds the push among the dead ones with its reason. Whether
-    // this message arrives changes neither.
-    drop(reply.send(UNAVAILABLE).await);
-    Error::from(error).give_up()
-}
-
-/// How long ago the user wrote, in whole seconds, by WeChat's clock and this machine's.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "handlers are given no clock, and a push's age is by the wall's"
-)]
-fn age(push: &Push) -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.map_or(0, |since| since.as_secs());
-    let then = push.create_time().and_then(|time| u64::try_from(time).ok());
-    Duration::from_secs(now.saturating_sub(then.unwrap_or_default()))
 }

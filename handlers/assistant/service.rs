@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use wxhook::{Deadline, HandlerSecret};
 
 use crate::assistant::history::Line;
 use crate::assistant::service::events::Events;
@@ -14,6 +14,8 @@ mod events;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Kept of the handler's time for the last messages to leave.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// Bytes of a refusal that are looked at.
 const MAX_REFUSAL_BYTES: usize = 4 * 1024;
 
@@ -120,7 +122,7 @@ pub(super) struct Service {
     client: reqwest::Client,
     endpoint: reqwest::Url,
     model: String,
-    key: Option<wxhook::HandlerSecret>,
+    key: Option<HandlerSecret>,
     silence: Duration,
 }
 
@@ -152,7 +154,11 @@ impl Service {
     }
 
     /// Asks, and waits until an answer begins.
-    pub(super) async fn ask(&self, lines: &[Line<'_>], until: Instant) -> Result<Answer, AskError> {
+    pub(super) async fn ask(
+        &self,
+        lines: &[Line<'_>],
+        deadline: &Deadline,
+    ) -> Result<Answer, AskError> {
         let question = json!({ "model": self.model, "messages": lines, "stream": true });
         let mut request = self
             .client
@@ -163,7 +169,7 @@ impl Service {
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose());
         }
-        let limit = Limit::new(self.silence, until);
+        let limit = Limit::new(self.silence, deadline);
         let response = match limit.of(request.send()).await? {
             Ok(response) => response,
             Err(error) => return Err(AskError::NotReached(error.without_url())),
@@ -193,12 +199,12 @@ pub(super) struct Answer {
 
 impl Answer {
     /// The next piece; after [`Piece::End`] there is none.
-    pub(super) async fn next(&mut self, until: Instant) -> Result<Piece, AskError> {
+    pub(super) async fn next(&mut self, deadline: &Deadline) -> Result<Piece, AskError> {
         loop {
             if let Some(piece) = self.events.next() {
                 return Ok(piece);
             }
-            let limit = Limit::new(self.silence, until);
+            let limit = Limit::new(self.silence, deadline);
             match limit.of(self.response.chunk()).await? {
                 Ok(Some(bytes)) => self.events.push(&bytes)?,
                 Ok(None) | Err(_) => return Err(AskError::Cut),
@@ -214,10 +220,10 @@ struct Limit {
 }
 
 impl Limit {
-    fn new(silence: Duration, until: Instant) -> Self {
+    fn new(silence: Duration, deadline: &Deadline) -> Self {
         Self {
             silence,
-            left: until.saturating_duration_since(Instant::now()),
+            left: deadline.remaining().saturating_sub(FAREWELL),
         }
     }
 
