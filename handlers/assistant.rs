@@ -25,8 +25,8 @@ mod rate;
 mod service;
 mod settings;
 
-pub(crate) use self::service::SetupError;
-pub(crate) use self::settings::Settings;
+pub(crate) use crate::assistant::service::SetupError;
+pub(crate) use crate::assistant::settings::Settings;
 
 /// A question is put again after a failure that may pass, as long as its user asked it no longer ago.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -9,8 +9,10 @@ mod purchase;
 mod welcome;
 
 use crate::bot::Bot;
-use crate::purchase::Purchase;
-use wxhook::{Router, Subscribe, pattern, step};
+use wxhook::{Router, Subscribe, pattern};
+
+/// Words that work in the middle of every conversation: its steps let them pass.
+const ALWAYS: [&str; 3] = ["帮助", "购买", "取消"];
 
 fn routes() -> Router<Bot> {
     Router::new()
@@ -18,13 +20,7 @@ fn routes() -> Router<Bot> {
         .text("帮助", help::help)
         .text(pattern(r"^查\s*(?<number>\d+)$"), order::track)
         .click("ORDER", order::newest)
-        .text("购买", purchase::begin)
-        .step(step!(Purchase::AskedSize).except(["取消"]), purchase::size)
-        .step(
-            step!(Purchase::Confirm { .. }).except(["取消"]),
-            purchase::confirm,
-        )
-        .text("取消", purchase::cancel)
+        .merge(purchase::routes())
         .fallback(assistant::answer)
 }
 

@@ -1,26 +1,35 @@
 //! A purchase in two questions: what was asked is remembered until the user answers.
 
 use serde::{Deserialize, Serialize};
-use wxhook::{Content, Conversation, Error};
+use wxhook::{Content, Conversation, Error, Router, step};
+
+use crate::ALWAYS;
+use crate::bot::Bot;
 
 /// What the user is asked, and what was answered before.
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Purchase {
+enum Purchase {
     AskedSize,
     Confirm { size: String },
 }
 
 const SIZES: [&str; 3] = ["S", "M", "L"];
 
-pub(crate) async fn begin(purchase: Conversation<Purchase>) -> Result<&'static str, Error> {
+/// The routes of this feature: `main.rs` merges them into the bot's.
+pub(crate) fn routes() -> Router<Bot> {
+    Router::new()
+        .text("购买", begin)
+        .step(step!(Purchase::AskedSize).except(ALWAYS), size)
+        .step(step!(Purchase::Confirm { .. }).except(ALWAYS), confirm)
+        .text("取消", cancel)
+}
+
+async fn begin(purchase: Conversation<Purchase>) -> Result<&'static str, Error> {
     purchase.set(Purchase::AskedSize)?;
     Ok("请回复尺码：S、M 或 L。回复“取消”可随时放弃。")
 }
 
-pub(crate) async fn size(
-    Content(text): Content,
-    purchase: Conversation<Purchase>,
-) -> Result<String, Error> {
+async fn size(Content(text): Content, purchase: Conversation<Purchase>) -> Result<String, Error> {
     let size = text.trim().to_uppercase();
     if !SIZES.contains(&size.as_str()) {
         return Ok("没有这个尺码，请回复 S、M 或 L。".to_owned());
@@ -30,7 +39,7 @@ pub(crate) async fn size(
     Ok(question)
 }
 
-pub(crate) async fn confirm(Content(text): Content, purchase: Conversation<Purchase>) -> String {
+async fn confirm(Content(text): Content, purchase: Conversation<Purchase>) -> String {
     match purchase.get() {
         Some(Purchase::Confirm { size }) if text.trim() == "是" => {
             purchase.clear();
@@ -40,7 +49,7 @@ pub(crate) async fn confirm(Content(text): Content, purchase: Conversation<Purch
     }
 }
 
-pub(crate) async fn cancel(purchase: Conversation<Purchase>) -> &'static str {
+async fn cancel(purchase: Conversation<Purchase>) -> &'static str {
     purchase.clear();
     "已取消。"
 }

@@ -1,16 +1,20 @@
-//! `wxhook explain`: which handler a push goes to, and why. Runs nothing and opens nothing.
+//! `wxhook explain`: which handler or rule a push goes to, and why. Runs nothing; of files it reads only
+//! the configuration, the rules and the templates.
 
+use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
 use bytes::Bytes;
 use clap::Args;
+use serde::Serialize;
 
+use super::bundle;
 use super::decode::read_body;
 use super::output::{Failure, line};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
-use crate::dispatch::{Facts, Router};
+use crate::dispatch::{Explanation, Facts, Router, Rule, Specificity};
 use crate::id::AppId;
 use crate::protocol::push::Push;
 
@@ -36,22 +40,95 @@ pub(super) fn run<S>(
     config: Option<&Path>,
     routes: fn() -> Router<S>,
 ) -> Result<ExitCode, Failure> {
-    let (account, facts) = circumstances(args, &super::load_for_reading(config)?)?;
+    let config = super::load_for_reading(config)?;
+    let (account, facts) = circumstances(args, &config)?;
     let body = match &args.text {
         Some(text) => text_message(text),
         None => read_body()?,
     };
     let push = Push::parse(&account, &body)
         .map_err(|malformed| Failure::failed(format!("the push cannot be read: {malformed}")))?;
-    let explanation = routes().explain(&push, &facts).map_err(Failure::wrong)?;
+    let code = routes().explain(&push, &facts).map_err(Failure::wrong)?;
+    let bundle = bundle::read(&config, false)?;
+    let speaks_for = bundle::account(&config, &account);
+    let found = bundle.rules().find(&push, &speaks_for, facts.now);
+    let rule = found.map(|found| Fitting::new(found.rule, &code));
+    let explained = Explained { code, rule };
     match args.json {
-        true => line(serde_json::to_string(&explanation).map_err(Failure::failed)?)?,
-        false => line(&explanation)?,
+        true => line(serde_json::to_string(&explained).map_err(Failure::failed)?)?,
+        false => line(&explained)?,
     }
-    Ok(match explanation.winner {
-        Some(_) => ExitCode::SUCCESS,
-        None => ExitCode::FAILURE,
+    Ok(match explained.is_taken() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
+}
+
+/// What the routes in code and the rules say.
+#[derive(Debug, Serialize)]
+struct Explained {
+    #[serde(flatten)]
+    code: Explanation,
+    /// The rule that fits, if one does.
+    rule: Option<Fitting>,
+}
+
+/// A rule that fits.
+#[derive(Debug, Serialize)]
+struct Fitting {
+    name: String,
+    /// Its line in the file of rules.
+    line: usize,
+    wins: bool,
+    why: &'static str,
+}
+
+impl Fitting {
+    fn new(rule: &Rule, code: &Explanation) -> Self {
+        let winner = code.winner.as_ref().map(|winner| winner.specificity);
+        let (wins, why) = match winner {
+            None => (true, "it wins: no route in code takes it"),
+            Some(Specificity::Unknown | Specificity::Fallback) => (
+                true,
+                "it wins: rules come before `unknown` and `fallback`, after all other routes",
+            ),
+            Some(_) => (false, "code comes before rules"),
+        };
+        Self {
+            name: rule.name().to_owned(),
+            line: rule.line(),
+            wins,
+            why,
+        }
+    }
+}
+
+impl Explained {
+    fn is_taken(&self) -> bool {
+        self.code.winner.is_some() || self.rule.is_some()
+    }
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Fitting {
+            name,
+            line,
+            wins,
+            why,
+        }) = &self.rule
+        else {
+            return self.code.fmt(f);
+        };
+        match wins {
+            true => write!(
+                f,
+                "rule {name:?}, line {line}: {why}\nwithout it:\n{}",
+                self.code
+            ),
+            false => write!(f, "{}\nrule {name:?}, line {line}: {why}", self.code),
+        }
+    }
 }
 
 /// Whose push it is, and what else routes go by.

@@ -1,6 +1,9 @@
 //! The sample's assistant on the real program: answers arrive while they are written, once, and whatever
 //! the model's service does, its users are told something.
 
+use std::sync::LazyLock;
+
+use tokio::runtime::Runtime;
 use wxhook::simulator::pusher::{Gesture, Pusher, Verdict};
 use wxhook::store::embedded::View;
 use wxhook::store::{Filter, PushState};
@@ -76,42 +79,28 @@ impl Stage {
     }
 }
 
-/// WeChat, on whose connection users write.
-struct Writer {
-    pusher: Pusher,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Writer {
-    fn to(url: &str, seed: u64) -> Self {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        Self {
-            pusher: pusher(url, seed),
-            runtime: runtime.enable_all().build().unwrap(),
-        }
-    }
-
-    fn write(&mut self, user: &str, text: &str) {
-        let push = self.pusher.make(Gesture::Text(text.to_owned()), user);
-        let report = self.runtime.block_on(self.pusher.push(&push));
-        assert!(matches!(report.verdict(), Verdict::Success), "{report:?}");
-    }
+fn write(pusher: &mut Pusher, user: &str, text: &str) {
+    // One for all: a pusher keeps its connection, which belongs to the runtime that made it.
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    let push = pusher.make(Gesture::Text(text.to_owned()), user);
+    let report = RUNTIME.block_on(pusher.push(&push));
+    assert!(matches!(report.verdict(), Verdict::Success), "{report:?}");
 }
 
 #[test]
 fn an_answer_is_said_while_it_is_written_and_remembered_and_other_routes_stay() {
     let stage = Stage::set();
     let (mut program, url) = stage.start();
-    let mut wechat = Writer::to(&url, 1);
+    let mut pusher = pusher(&url, 1);
     // The service has not said more, and will not, until the user has the first message.
-    wechat.write("oGate", "gate");
+    write(&mut pusher, "oGate", "gate");
     assert_eq!(stage.told("oGate", 1), [(SENTENCE.repeat(6), true)]);
     stage.model.open_gate();
     assert_eq!(stage.told("oGate", 2)[1], (SENTENCE.repeat(4), true));
 
-    wechat.write("oTalk", "one");
+    write(&mut pusher, "oTalk", "one");
     assert_eq!(stage.told("oTalk", 1), [("答：one".to_owned(), true)]);
-    wechat.write("oTalk", "two");
+    write(&mut pusher, "oTalk", "two");
     stage.told("oTalk", 2);
     let (key, body) = stage.model.asked("two").remove(0);
     assert_eq!(key, format!("Bearer {API_KEY}"));
@@ -125,15 +114,15 @@ fn an_answer_is_said_while_it_is_written_and_remembered_and_other_routes_stay() 
     });
     assert_eq!(body, asked);
     let link = "<a href=\"https://evil.example\">";
-    wechat.write("oTalk", link);
+    write(&mut pusher, "oTalk", link);
     let told = stage.told("oTalk", 3).remove(2).0;
     assert!(told.contains("evil") && !told.contains("<a"), "{told:?}");
-    wechat.write("oTalk", "four in a minute");
+    write(&mut pusher, "oTalk", "four in a minute");
     let refused = ("您问得太快了，请一分钟后再问。".to_owned(), false);
     assert_eq!(stage.told("oTalk", 4)[3], refused);
     assert!(stage.model.asked("four in a minute").is_empty());
 
-    wechat.write("oTalk", "取消");
+    write(&mut pusher, "oTalk", "取消");
     assert_eq!(stage.told("oTalk", 5)[4].0, "已取消。");
     let printed = program.printed();
     assert!(!printed.contains(API_KEY), "{printed}");
@@ -143,12 +132,12 @@ fn an_answer_is_said_while_it_is_written_and_remembered_and_other_routes_stay() 
 fn whatever_the_service_does_the_user_is_told_something_and_the_operator_why() {
     let stage = Stage::set();
     let (mut program, url) = stage.start();
-    let mut wechat = Writer::to(&url, 2);
+    let mut pusher = pusher(&url, 2);
     let questions = [
         "cut", "stall", "endless", "busy", "broken", "denied", "page", "garbage",
     ];
     for question in questions {
-        wechat.write(&format!("o-{question}"), question);
+        write(&mut pusher, &format!("o-{question}"), question);
     }
     let cut = "……（回答中断了，请再问一次）";
     for (question, said) in [
@@ -204,7 +193,7 @@ fn whatever_the_service_does_the_user_is_told_something_and_the_operator_why() {
 fn an_answer_that_the_end_of_the_process_cut_is_not_continued_by_another_one() {
     let stage = Stage::set();
     let (mut program, url) = stage.start();
-    Writer::to(&url, 3).write("oGate", "gate");
+    write(&mut pusher(&url, 3), "oGate", "gate");
     stage.told("oGate", 1);
     program.kill();
     stage.model.open_gate();

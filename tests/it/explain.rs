@@ -68,3 +68,21 @@ fn what_cannot_be_read_or_asked_is_said_and_no_state_is_opened() {
     let (code, _, err) = run(&["explain", "--text", "x", "--at", "noon"], &[], "");
     assert_eq!(code, 2, "{err}");
 }
+
+#[test]
+fn a_rule_that_fits_is_named_and_whether_code_comes_before_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rules.toml");
+    let rules =
+        "[[rule]]\nname = \"hours\"\nexact = [\"营业时间\", \"帮助\"]\nsay = \"9:00-18:00\"\n";
+    std::fs::write(&file, rules).unwrap();
+    let variables = [("WXHOOK__RULES__FILE", file.to_str().unwrap())];
+    let (code, out, err) = run(&["explain", "--text", "营业时间"], &variables, "");
+    assert_eq!(code, 0, "{err}");
+    assert!(out.starts_with("rule \"hours\", line 1: it wins"), "{out}");
+    let (_, out, _) = run(&["explain", "--json", "--text", "帮助"], &variables, "");
+    let said: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(said["winner"]["route"], json!("text \"帮助\""));
+    assert_eq!(said["rule"]["wins"], json!(false));
+    assert_eq!(said["rule"]["why"], json!("code comes before rules"));
+}

@@ -99,6 +99,7 @@ const FOR_HANDLERS: &[&str] = &[
     "serde_json",
     "regex",
     "reqwest",
+    "tokio",
     "crate",
     "self",
     "super",

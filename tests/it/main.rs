@@ -27,6 +27,7 @@ mod main_job;
 mod media;
 mod menu;
 mod messages;
+mod newcomer;
 mod odd_answers;
 mod overload;
 mod own;
