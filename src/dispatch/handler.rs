@@ -90,7 +90,7 @@ pub type Called = BoxFuture<'static, Handled>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no handler for a `Router<{S}>`",
     label = "not an async function of extractors that returns a reply",
-    note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Conversation<C>`, `Reply`, `Api`, `Deadline`, an `Option` of one of these",
+    note = "a handler is an `async fn` with at most eight arguments, each an extractor: `OpenId`, a typed push such as `Subscribe`, `Arc<Push>`, `Content`, `Captures<T>`, `State<S>` with the router's own state, `Conversation<C>` with a `C` that derives `Serialize` and `Deserialize`, `Reply`, `Api`, `Deadline`, an `Option` of one of these; what the user wrote is `Content(text): Content`, never a `String`",
     note = "it returns `()`, `&'static str`, `String`, `Text`, `Image`, `News` or any other message, a `Render` of a template, a tuple, array, `Vec` or `Option` of these, or a `Result` of them whose error is a `wxhook` `Error` or turns into one",
     note = "a function that is not async is written as `blocking(function)`",
     note = "its future must be `Send`: nothing like `Rc` or a `std` lock guard may be held across an `.await`"

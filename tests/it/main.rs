@@ -38,6 +38,7 @@ mod permissions;
 mod publish;
 mod quota;
 mod rotation;
+mod rules;
 mod secrecy;
 mod send;
 #[cfg(feature = "redis")]

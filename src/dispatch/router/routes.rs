@@ -149,6 +149,12 @@ impl Routes {
         explain(&self.0.plan, fixture, push, facts)
     }
 
+    /// The name of the route that takes a push, as [`explain`](Self::explain) without its reasons; `None` when nobody
+    /// does. Rules are not asked.
+    pub fn taker(&self, push: &Push, facts: &Facts) -> Option<&str> {
+        self.find(push, facts).map(|matched| &*matched.route.name)
+    }
+
     /// The names of all routes, in the order of registration.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.routes.iter().map(|route| &*route.name)
