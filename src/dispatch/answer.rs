@@ -2,10 +2,7 @@
 
 use crate::dispatch::bundle::Bundle;
 use crate::id::AppId;
-use crate::protocol::message::{
-    Image, Message, MiniProgramPage, MpNews, MpNewsArticle, MsgMenu, Music, News, Text,
-    TransferToCustomerService, Video, Voice, WxCard,
-};
+use crate::protocol::message::Message;
 use crate::protocol::push::Push;
 use crate::template::{Locale, Render, RenderError, Scope};
 
@@ -24,33 +21,6 @@ impl From<Message> for Answer {
         Self::Message(message)
     }
 }
-
-macro_rules! said {
-    ($($kind:ty),* $(,)?) => {$(
-        impl From<$kind> for Answer {
-            fn from(said: $kind) -> Self {
-                Self::Message(said.into())
-            }
-        }
-    )*};
-}
-
-said!(
-    &str,
-    String,
-    Text,
-    Image,
-    Voice,
-    Video,
-    Music,
-    News,
-    MpNews,
-    MpNewsArticle,
-    MsgMenu,
-    WxCard,
-    MiniProgramPage,
-    TransferToCustomerService,
-);
 
 impl From<Render> for Answer {
     fn from(render: Render) -> Self {

@@ -8,7 +8,9 @@ use tokio::task::JoinHandle;
 
 use crate::dispatch::conversation::ConversationType;
 use crate::dispatch::extract::{Context, FromPush, Rejection};
-use crate::dispatch::handler::{Called, Handler, IntoReply, has_kind_of};
+use crate::dispatch::handler::{
+    Called, Handler, IntoReply, for_each_arity, has_kind_of, of_inputs,
+};
 use crate::dispatch::runtime::block_on;
 
 /// A plain function as a handler; made by [`blocking`].
@@ -74,28 +76,12 @@ macro_rules! plain_handler {
                 }))
             }
 
-            #[allow(unused_variables, reason = "the one without arguments needs nothing")]
-            fn suits(&self, context: &Context, state: &S) -> bool {
-                true $(&& has_kind_of::<S, $input>(context, state))*
-            }
-
-            fn conversations(&self) -> Vec<ConversationType> {
-                let asked: [Option<ConversationType>; _] = [$($input::conversation()),*];
-                asked.into_iter().flatten().collect()
-            }
+            of_inputs!($($input),*);
         }
     };
 }
 
-plain_handler!();
-plain_handler!(A);
-plain_handler!(A, B);
-plain_handler!(A, B, C);
-plain_handler!(A, B, C, D);
-plain_handler!(A, B, C, D, E);
-plain_handler!(A, B, C, D, E, G);
-plain_handler!(A, B, C, D, E, G, H);
-plain_handler!(A, B, C, D, E, G, H, I);
+for_each_arity!(plain_handler);
 
 /// Threads on which functions may wait.
 #[derive(Debug, Clone)]

@@ -116,6 +116,38 @@ pub(super) fn has_kind_of<S, T: FromPush<S>>(context: &Context, state: &S) -> bo
         .is_none_or(|rejection| !rejection.is_wrong_kind())
 }
 
+/// What a handler of these arguments tells beside being started.
+macro_rules! of_inputs {
+    ($($input:ident),*) => {
+        #[allow(unused_variables, reason = "the one without arguments needs nothing")]
+        fn suits(&self, context: &Context, state: &S) -> bool {
+            true $(&& has_kind_of::<S, $input>(context, state))*
+        }
+
+        fn conversations(&self) -> Vec<ConversationType> {
+            let asked: [Option<ConversationType>; _] = [$($input::conversation()),*];
+            asked.into_iter().flatten().collect()
+        }
+    };
+}
+
+/// Handlers take up to eight arguments.
+macro_rules! for_each_arity {
+    ($handler:ident) => {
+        $handler!();
+        $handler!(A);
+        $handler!(A, B);
+        $handler!(A, B, C);
+        $handler!(A, B, C, D);
+        $handler!(A, B, C, D, E);
+        $handler!(A, B, C, D, E, G);
+        $handler!(A, B, C, D, E, G, H);
+        $handler!(A, B, C, D, E, G, H, I);
+    };
+}
+
+pub(crate) use {for_each_arity, of_inputs};
+
 macro_rules! handler {
     ($($input:ident),*) => {
         impl<S, F, Fut, R, $($input,)*> Handler<S, ($($input,)*)> for F
@@ -131,28 +163,12 @@ macro_rules! handler {
                 Ok(Box::pin(async move { future.await.into_reply() }))
             }
 
-            #[allow(unused_variables, reason = "the one without arguments needs nothing")]
-            fn suits(&self, context: &Context, state: &S) -> bool {
-                true $(&& has_kind_of::<S, $input>(context, state))*
-            }
-
-            fn conversations(&self) -> Vec<ConversationType> {
-                let asked: [Option<ConversationType>; _] = [$($input::conversation()),*];
-                asked.into_iter().flatten().collect()
-            }
+            of_inputs!($($input),*);
         }
     };
 }
 
-handler!();
-handler!(A);
-handler!(A, B);
-handler!(A, B, C);
-handler!(A, B, C, D);
-handler!(A, B, C, D, E);
-handler!(A, B, C, D, E, G);
-handler!(A, B, C, D, E, G, H);
-handler!(A, B, C, D, E, G, H, I);
+for_each_arity!(handler);
 
 /// What a handler may return: nothing, a message, several, or a failure.
 ///
@@ -202,8 +218,14 @@ impl IntoReply for Render {
 }
 
 macro_rules! said {
-    ($($message:ident),*) => {$(
-        impl IntoReply for $message {
+    ($($said:ty),*) => {$(
+        impl From<$said> for Answer {
+            fn from(said: $said) -> Self {
+                Self::Message(said.into())
+            }
+        }
+
+        impl IntoReply for $said {
             fn into_reply(self) -> Result<Vec<Answer>, Error> {
                 Message::from(self).into_reply()
             }
@@ -212,6 +234,8 @@ macro_rules! said {
 }
 
 said!(
+    String,
+    &'static str,
     Text,
     Image,
     Voice,
@@ -225,18 +249,6 @@ said!(
     MiniProgramPage,
     TransferToCustomerService
 );
-
-impl IntoReply for String {
-    fn into_reply(self) -> Result<Vec<Answer>, Error> {
-        Message::from(self).into_reply()
-    }
-}
-
-impl IntoReply for &'static str {
-    fn into_reply(self) -> Result<Vec<Answer>, Error> {
-        Message::from(self).into_reply()
-    }
-}
 
 impl<R: IntoReply> IntoReply for Option<R> {
     fn into_reply(self) -> Result<Vec<Answer>, Error> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use wxhook::app::{Exit, Server};
 use wxhook::clock::{Clock, SystemClock};
-use wxhook::config::{self, Needs, Sources};
+use wxhook::config::{self, Config, Needs, Sources};
 use wxhook::id::AppId;
 use wxhook::secret::AppSecret;
 use wxhook::simulator::platform::{Platform, Settings};
@@ -99,6 +99,21 @@ pub(crate) fn variables<'a>(
         ("WXHOOK__WINDOWS__CHECK", "false"),
         ("WXHOOK_LOG_FORMAT", "json"),
     ]
+}
+
+/// The configuration of a server in this process that replies through a stand-in, with more settings.
+pub(crate) fn config(platform: &str, data_dir: &str, more: &[(&str, &str)]) -> Config {
+    let mut pairs = variables(platform, data_dir, "127.0.0.1:0");
+    pairs.extend(more);
+    let environment = pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let sources = Sources {
+        file: None,
+        environment,
+    };
+    config::load(&sources, Needs::Accounts).unwrap()
 }
 
 pub(crate) fn serve(platform: &str) -> Served {

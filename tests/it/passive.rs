@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use wxhook::app::Server;
 use wxhook::clock::{Clock, SystemClock};
-use wxhook::config::{self, Config, Needs, Sources};
 use wxhook::dispatch::PassiveWithin;
 use wxhook::id::AppId;
 use wxhook::protocol::message::{Text, TransferToCustomerService};
@@ -20,7 +19,7 @@ use wxhook::simulator::seal;
 use wxhook::store::{Filter, Part, PartState, PushState, Story};
 use wxhook::{Content, Router, State};
 
-use crate::main_job::{APP_ID, KEY, StandIn, TOKEN, variables};
+use crate::main_job::{APP_ID, KEY, StandIn, TOKEN, config, variables};
 use crate::support::{Program, eventually, eventually_within, get, now};
 
 const SEND: &str = "/cgi-bin/message/custom/send";
@@ -105,20 +104,6 @@ impl Scene {
             })
         })
     }
-}
-
-fn config(platform: &str, data_dir: &str, more: &[(&str, &str)]) -> Config {
-    let mut pairs = variables(platform, data_dir, "127.0.0.1:0");
-    pairs.extend(more);
-    let environment = pairs
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let sources = Sources {
-        file: None,
-        environment,
-    };
-    config::load(&sources, Needs::Accounts).unwrap()
 }
 
 fn pusher(url: &str) -> Pusher {

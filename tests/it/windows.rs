@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use wxhook::app::{Exit, Server};
 use wxhook::clock::{Clock, ManualClock, SystemClock};
-use wxhook::config::{self, Config, Needs, Sources};
+use wxhook::config::Config;
 use wxhook::id::{AppId, PushId};
 use wxhook::protocol::push::{DedupeKey, Kind};
 use wxhook::secret::{AppSecret, PushToken};
@@ -19,7 +19,7 @@ use wxhook::store::{
 };
 use wxhook::{Content, OpenId, Router};
 
-use crate::main_job::{APP_ID, KEY, SECRET, TOKEN, variables};
+use crate::main_job::{self, APP_ID, KEY, SECRET, TOKEN, variables};
 use crate::support::{eventually, open_store, run};
 
 /// A local WeChat with sending windows, and its push client.
@@ -93,18 +93,8 @@ impl WeChat {
 }
 
 fn config(wechat: &WeChat, data_dir: &str, more: &[(&str, &str)]) -> Config {
-    let mut pairs = variables(wechat.skin.url(), data_dir, "127.0.0.1:0");
-    pairs.push(("WXHOOK__WINDOWS__CHECK", "true"));
-    pairs.extend(more);
-    let environment = pairs
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let sources = Sources {
-        file: None,
-        environment,
-    };
-    config::load(&sources, Needs::Accounts).unwrap()
+    let more = [&[("WXHOOK__WINDOWS__CHECK", "true")], more].concat();
+    main_job::config(wechat.skin.url(), data_dir, &more)
 }
 
 /// As many replies as the text says; four to a tap.
