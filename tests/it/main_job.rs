@@ -270,18 +270,7 @@ fn one_users_handlers_never_overlap_while_users_run_in_parallel() {
     let stand_in = StandIn::start();
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().to_str().unwrap();
-    let environment = variables(&stand_in.url, data_dir, "127.0.0.1:0")
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let config = config::load(
-        &Sources {
-            file: None,
-            environment,
-        },
-        Needs::Accounts,
-    )
-    .unwrap();
+    let config = config(&stand_in.url, data_dir, &[]);
     let seen = Intervals::default();
     let routes = Router::new()
         .fallback(sleepy)

@@ -108,6 +108,8 @@ async fn a_plain_function_that_panics_or_takes_too_long_has_failed_like_any_hand
     let (house, (bench, release)) = (House::new(), Bench::new());
     let router = Router::new()
         .text("panic", blocking(panics))
+        // A backtrace takes its time on a busy machine.
+        .layer(TimeLimit("30s"))
         .text("work", blocking(work))
         .layer(AtOnce(1))
         .layer(TimeLimit("50ms"))
