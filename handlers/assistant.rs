@@ -124,6 +124,7 @@ impl Assistant {
     /// What comes of a question of which nothing was answered yet.
     async fn failed(&self, error: AskError, asked: &Asked) -> Error {
         if error.may_pass() && self.age(&asked.push) < PATIENCE {
+            self.0.rate.give_back(asked.push.from());
             let wait = error.wait();
             let error = Error::from(error);
             return match wait {

@@ -187,9 +187,9 @@ fn load_for_reading(file: Option<&std::path::Path>) -> Result<Config, Failure> {
 }
 
 /// The same for what deals with tokens alone: accounts need neither Token nor EncodingAESKey.
-fn load_for_tokens(file: Option<&std::path::Path>) -> Result<Config, Failure> {
+fn read_for_tokens(file: Option<&std::path::Path>) -> Result<config::Reading, Failure> {
     let sources = Sources::gather(file).map_err(|faults| Failure::wrong(&faults))?;
-    config::load(&sources, Needs::Tokens).map_err(|faults| Failure::wrong(&faults))
+    config::read(&sources, Needs::Tokens).map_err(|faults| Failure::wrong(&faults))
 }
 
 /// What `simulate push` knows of a running `wxhook dev`, and of the configured account.

@@ -43,6 +43,7 @@ pub mod http;
 pub mod id;
 pub mod menu;
 pub mod metric;
+mod nearest;
 pub mod platform;
 pub mod protocol;
 pub mod quota;

@@ -38,11 +38,11 @@ mod scope;
 mod tests;
 
 pub use check::{Templates, UseError};
-pub(crate) use fault::nearest;
 pub use fault::{Fault, Faults};
 pub use files::{Files, Look, read_text};
 pub use name::{Locale, NoLocale};
 pub use render::{Render, RenderError};
+pub(crate) use scan::line_of;
 pub use scope::Scope;
 
 /// Files of a directory, whatever they are; more is a fault.

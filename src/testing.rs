@@ -34,7 +34,8 @@
 //! ```
 //!
 //! Everything runs on the server's own engine: routes, extractors, tries, sending windows and replies are
-//! what they are in the server; only the store forgets, and the platform is a stand-in. **What the test
+//! what they are in the server; only the store forgets, and the platform is a stand-in. Nobody waits for a passive reply:
+//! what only such a reply can say is not delivered here. **What the test
 //! does not look at fails it**: replies, pushes that were not handled, calls that it does not answer.
 //!
 //! Time is the test's: it passes while a handler sleeps, which costs none, and by

@@ -7,6 +7,7 @@
 mod clock;
 #[allow(dead_code, reason = "the server around the protocol uses the rest")]
 pub mod id;
+mod nearest;
 #[allow(dead_code, reason = "the server around the protocol uses the rest")]
 pub mod protocol;
 #[allow(dead_code, reason = "the server around the protocol uses the rest")]

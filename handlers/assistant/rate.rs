@@ -56,6 +56,14 @@ impl Rate {
         minute.asked += u8::from(may);
         may
     }
+
+    /// A question is put again without the user's doing: it was not one yet.
+    pub(super) fn give_back(&self, user: &OpenId) {
+        let mut users = self.users.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(minute) = users.get_mut(user) {
+            minute.asked = minute.asked.saturating_sub(1);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +76,9 @@ mod tests {
         let start = Duration::from_secs(1_000);
         let user = OpenId::new("a");
         assert!(rate.take(&user, start));
+        assert!(rate.take(&user, start + MINUTE / 2));
+        assert!(!rate.take(&user, start + MINUTE / 2));
+        rate.give_back(&user);
         assert!(rate.take(&user, start + MINUTE / 2));
         assert!(!rate.take(&user, start + MINUTE / 2));
         assert!(rate.take(&OpenId::new("b"), start));

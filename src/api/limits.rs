@@ -44,7 +44,7 @@ impl Tally for Quotas {
             let Some(key) = QuotaKey::of_path(path) else {
                 return question.await;
             };
-            // A store of counts that hangs must not keep a token waiting longer than the question does.
+            // Beside the question, not before it: a store of counts that hangs costs a token no more than its own limit.
             let ((), answer) = tokio::join!(self.note(account, key), question);
             if let Err(error) = &answer {
                 self.failed(account, key, error).await;

@@ -1,11 +1,11 @@
 //! The key of the admin listener: configured, or made once and kept in the data directory.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 
 use crate::config::{Config, StoreKind};
 use crate::secret::AdminKey;
+use crate::store::embedded::write_private;
 
 /// The file's name in the data directory.
 const ADMIN_KEY_FILE: &str = "admin.key";
@@ -36,14 +36,7 @@ pub(super) fn find_or_make(config: &Config) -> io::Result<AdminKey> {
         return Ok(key);
     }
     let path = config.store.data_dir.join(ADMIN_KEY_FILE);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&path)?;
-    writeln!(file, "{}", key.expose())?;
-    file.sync_all()?;
+    write_private(&path, format!("{}\n", key.expose()).as_bytes())?;
     tracing::info!(path = %path.display(), "An admin key was made.");
     Ok(key)
 }

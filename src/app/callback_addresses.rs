@@ -17,6 +17,7 @@ use crate::http::network::Network;
 use crate::http::source::{Callbacks, Sources};
 use crate::id::AppId;
 use crate::metric::{Counter, Counters};
+use crate::store::embedded::write_private;
 
 /// How often the platform is asked: it says itself that once a day is right.
 const ASK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -188,6 +189,7 @@ fn read(path: &Path) -> io::Result<Option<Callbacks>> {
 /// Beside the old one, then in its place: there is always a whole one.
 fn write(path: &Path, kept: &Kept) -> io::Result<()> {
     let new = path.with_extension("json.new");
-    fs::write(&new, serde_json::to_vec(kept).map_err(io::Error::other)?)?;
+    let text = serde_json::to_vec(kept).map_err(io::Error::other)?;
+    write_private(&new, &text)?;
     fs::rename(new, path)
 }

@@ -44,21 +44,41 @@ pub(super) async fn follow(
             _ = stop.wait_for(|stop| *stop) => return,
         };
         if !asked {
-            let Some(first) = watch.changed() else {
+            let (back, first) = aside(watch, |watch| watch.changed()).await;
+            watch = back;
+            let Some(first) = first else {
                 continue;
             };
             tokio::time::sleep(SETTLE).await;
-            if watch.changed() != Some(first) {
+            let (back, second) = aside(watch, |watch| watch.changed()).await;
+            watch = back;
+            if second != Some(first) {
                 continue;
             }
         }
-        // A few small files, read in well under a millisecond.
-        let outcome = watch.read_again();
+        let (back, outcome) = aside(watch, Watch::read_again).await;
+        watch = back;
         told.standing(&outcome);
         match outcome {
             Ok(rotation) => told.apply(rotation, asked),
             Err(faults) => told.refuse(&faults),
         }
+    }
+}
+
+/// Reads files where that may take its time: they can be on a volume that hangs.
+async fn aside<T: Send + 'static>(
+    mut watch: Watch,
+    read: impl FnOnce(&mut Watch) -> T + Send + 'static,
+) -> (Watch, T) {
+    let reading = tokio::task::spawn_blocking(move || {
+        let read = read(&mut watch);
+        (watch, read)
+    });
+    match reading.await {
+        Ok(read) => read,
+        // Its runtime is ending, or it panicked: nothing is followed any longer.
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -69,10 +69,14 @@ pub(super) async fn watch_over(
         }
         changing = None;
         let reading = Arc::clone(&settings);
-        if let Ok(read) = tokio::task::spawn_blocking(move || reading.read()).await {
-            // If they changed while they were read, the next look differs from this one.
-            seen = now;
-            take(&bundles, read, &counted);
+        // If they change while they are read, the next look differs from this one.
+        seen = now;
+        match tokio::task::spawn_blocking(move || reading.read()).await {
+            Ok(read) => take(&bundles, read, &counted),
+            Err(error) => tracing::error!(
+                %error,
+                "Templates or rules have changed and could not be read; the old ones stay."
+            ),
         }
     }
 }

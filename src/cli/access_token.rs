@@ -69,7 +69,7 @@ pub(super) fn run(
     command: &AccessTokenCommand,
     config: Option<&Path>,
 ) -> Result<ExitCode, Failure> {
-    let config = super::load_for_tokens(config)?;
+    let config = super::read_for_tokens(config)?.config;
     match command {
         AccessTokenCommand::Show(args) => show(args, &config)?,
         AccessTokenCommand::Refresh(args) => {

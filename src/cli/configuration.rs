@@ -12,7 +12,8 @@ use crate::dispatch::Router;
 /// Check the configuration.
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Check file, environment and routes without starting anything; exit 2 with one line for each fault
+    /// Check settings, the handlers' own, routes, templates and rules without starting anything; exit 2 with
+    /// one line for each fault. The handlers' own, templates and rules are looked at when the settings are right
     Check,
     /// Print every setting that is in force and where it was written; a secret shows its length alone.
     /// Opens nothing and asks nobody
@@ -53,21 +54,25 @@ fn check<S>(
 where
     S: Clone + Send + Sync + 'static,
 {
-    let checked = read(config, Needs::Accounts).and_then(|reading| {
-        own(&reading.own).map_err(|faults| Failure::wrong(&faults))?;
-        Ok(reading)
-    });
-    let routed = routes().check();
-    let reading = match (checked, routed) {
-        (Ok(reading), Ok(())) => reading,
-        (Err(Failure::Wrong(faults)), Err(routes)) => {
-            return Err(Failure::Wrong(format!("{faults}\n{routes}")));
+    let mut faults = Vec::new();
+    let reading = match read(config, Needs::Accounts) {
+        Ok(reading) => Some(reading),
+        Err(Failure::Wrong(wrong)) => {
+            faults.push(wrong);
+            None
         }
-        (Err(failure), _) => return Err(failure),
-        (_, Err(routes)) => return Err(Failure::wrong(routes)),
+        Err(failure) => return Err(failure),
+    };
+    if let Some(reading) = &reading {
+        faults.extend(own(&reading.own).err().map(|faults| faults.to_string()));
+        let bundle = reading.config.bundle.read();
+        faults.extend(bundle.err().map(|faults| faults.to_string()));
+    }
+    faults.extend(routes().check().err().map(|faults| faults.to_string()));
+    let Some(reading) = reading.filter(|_| faults.is_empty()) else {
+        return Err(Failure::Wrong(faults.join("\n")));
     };
     let config = reading.config;
-    config.bundle.read().map_err(Failure::wrong)?;
     for (name, account) in &config.accounts {
         line(format_args!(
             "account {name}: {} in {} mode at {}{}",

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::inbox::{PAGE, ShowArgs, ago, open_view, show};
+use super::inbox::{PAGE, ShowArgs, open_view, show, since};
 use super::operate::{Act, Operator, STEP};
 use super::output::{Failure, line, local_time};
 use super::record::stored_json;
+use crate::clock::Timestamp;
 use crate::id::PushId;
 use crate::store::embedded::View;
 use crate::store::{Filter, PushState, StoredPush};
@@ -31,9 +31,9 @@ pub(super) enum DeadCommand {
 /// Which dead pushes.
 #[derive(Debug, Args)]
 pub(super) struct Choice {
-    /// Only those received within this time: 30m, 2h, 1d
-    #[arg(long, value_parser = crate::config::parse_duration)]
-    since: Option<Duration>,
+    /// Only those received since: yesterday, today, 2026-11-01, or within a time such as 30m, 2h or 7d
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    since: Option<Timestamp>,
     /// Only those that this route handled last, as `show` names it: "fallback", "click ORDER"
     #[arg(long)]
     route: Option<String>,
@@ -97,7 +97,7 @@ impl Choice {
     ) -> Result<(), Failure> {
         let mut filter = Filter {
             state: Some(PushState::Dead),
-            since: self.since.map(ago),
+            since: self.since,
             ..Filter::default()
         };
         loop {

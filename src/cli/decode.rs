@@ -1,6 +1,6 @@
 //! `wxhook decode`: a push as JSON, without a server.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -56,19 +56,34 @@ pub(super) fn run(args: &DecodeArgs, config: Option<&Path>) -> Result<ExitCode, 
 
 /// An inner document from standard input, bounded as requests are.
 pub(super) fn read_body() -> Result<Bytes, Failure> {
+    read_document(std::io::stdin().lock(), "standard input")
+}
+
+/// The same from anywhere; `what` is its name in messages.
+pub(super) fn read_document(source: impl Read, what: &str) -> Result<Bytes, Failure> {
     let mut body = Vec::new();
     let limit = MAX_BODY_BYTES as u64 + 1;
-    std::io::stdin()
-        .lock()
+    source
         .take(limit)
         .read_to_end(&mut body)
-        .map_err(Failure::failed)?;
+        .map_err(|error| Failure::failed(format!("{what}: {error}")))?;
     if body.len() > MAX_BODY_BYTES {
         return Err(Failure::wrong(format!(
-            "standard input is longer than {MAX_BODY_BYTES} bytes, which no push is"
+            "{what} is longer than {MAX_BODY_BYTES} bytes, which no push is"
         )));
     }
     Ok(body.into())
+}
+
+/// A text message as an inner document.
+pub(super) fn text_message(text: &str) -> Bytes {
+    let text = text.replace("]]>", "]]]]><![CDATA[>");
+    let document = format!(
+        "<xml><ToUserName>gh_account</ToUserName><FromUserName>oUSER</FromUserName>\
+         <CreateTime>1700000000</CreateTime><MsgType>text</MsgType>\
+         <Content><![CDATA[{text}]]></Content><MsgId>1</MsgId></xml>"
+    );
+    document.into()
 }
 
 fn open(

@@ -5,17 +5,15 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use bytes::Bytes;
 use clap::Args;
 use serde::Serialize;
 
 use super::bundle;
-use super::decode::read_body;
+use super::decode::{read_body, text_message};
 use super::output::{Failure, line};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
-use crate::dispatch::{Explanation, Facts, Router, Rule, Specificity};
-use crate::id::AppId;
+use crate::dispatch::{AccountFacts, Explanation, Facts, Router, Rule, Specificity};
 use crate::protocol::push::Push;
 
 /// Say which handler a push goes to.
@@ -46,12 +44,11 @@ pub(super) fn run<S>(
         Some(text) => text_message(text),
         None => read_body()?,
     };
-    let push = Push::parse(&account, &body)
+    let push = Push::parse(&account.app_id, &body)
         .map_err(|malformed| Failure::failed(format!("the push cannot be read: {malformed}")))?;
     let code = routes().explain(&push, &facts).map_err(Failure::wrong)?;
     let bundle = bundle::read(&config, false)?;
-    let speaks_for = bundle::account(&config, &account);
-    let found = bundle.rules().find(&push, &speaks_for, facts.now);
+    let found = bundle.rules().find(&push, &account, facts.now);
     let rule = found.map(|found| Fitting::new(found.rule, &code));
     let explained = Explained { code, rule };
     match args.json {
@@ -132,37 +129,12 @@ impl fmt::Display for Explained {
 }
 
 /// Whose push it is, and what else routes go by.
-fn circumstances(args: &ExplainArgs, config: &Config) -> Result<(AppId, Facts), Failure> {
+fn circumstances(args: &ExplainArgs, config: &Config) -> Result<(AccountFacts, Facts), Failure> {
     let now = match args.at {
         Some(at) => Timestamp::from_milliseconds(at.as_millisecond()),
         None => SystemClock::start().now(),
     };
-    let account = match &args.account {
-        Some(name) => Some(config.accounts.get_key_value(name).ok_or_else(|| {
-            let known: Vec<_> = config.accounts.keys().map(String::as_str).collect();
-            let known = known.join(", ");
-            Failure::wrong(format!(
-                "--account: {name:?} is not configured; there are: {known}"
-            ))
-        })?),
-        None if config.accounts.len() == 1 => config.accounts.first_key_value(),
-        None => None,
-    };
-    Ok(match account {
-        Some((name, account)) => {
-            let id = account.credentials.app_id().clone();
-            (id.clone(), Facts::new(id, now).named(name.as_str()))
-        }
-        None => (AppId::unknown(), Facts::new(AppId::unknown(), now)),
-    })
-}
-
-fn text_message(text: &str) -> Bytes {
-    let text = text.replace("]]>", "]]]]><![CDATA[>");
-    let document = format!(
-        "<xml><ToUserName>gh_explained</ToUserName><FromUserName>oExplained</FromUserName>\
-         <CreateTime>0</CreateTime><MsgType>text</MsgType><MsgId>0</MsgId>\
-         <Content><![CDATA[{text}]]></Content></xml>"
-    );
-    document.into()
+    let account = bundle::named_account(config, args.account.as_deref())?;
+    let facts = Facts::new(account.app_id.clone(), now).named(account.name.as_str());
+    Ok((account, facts))
 }

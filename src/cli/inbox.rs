@@ -36,9 +36,9 @@ pub(super) struct ListArgs {
     /// Only this user's (OpenID)
     #[arg(long)]
     user: Option<String>,
-    /// Only those received within this time: 30m, 2h, 1d
-    #[arg(long, value_parser = crate::config::parse_duration)]
-    since: Option<std::time::Duration>,
+    /// Only those received since: yesterday, today, 2026-11-01, or within a time such as 30m, 2h or 7d
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    since: Option<Timestamp>,
     /// At most so many, the newest of them
     #[arg(long)]
     limit: Option<usize>,
@@ -96,7 +96,7 @@ pub(super) fn run(command: &InboxCommand, config: Option<&Path>) -> Result<ExitC
             let filter = Filter {
                 state,
                 user: args.user.as_deref().map(OpenId::new),
-                since: args.since.map(ago),
+                since: args.since,
                 after: PushId::ZERO,
                 limit: args.limit,
             };
@@ -118,7 +118,33 @@ pub(super) fn open_view(config: &Config) -> Result<View, Failure> {
     View::open(&config.store.data_dir).map_err(Failure::failed)
 }
 
-pub(super) fn ago(duration: std::time::Duration) -> Timestamp {
+/// A day of this machine's calendar, or a time before now.
+pub(super) fn since(text: &str) -> Result<Timestamp, String> {
+    let zone = jiff::tz::TimeZone::system();
+    let now = jiff::Timestamp::from_millisecond(SystemClock::start().now().milliseconds())
+        .map_err(|error| error.to_string())?;
+    let today = now.to_zoned_datetime(zone.clone()).date();
+    let day = match text {
+        "today" => Some(today),
+        "yesterday" => today.yesterday().ok(),
+        text => text.parse().ok(),
+    };
+    let Some(day) = day else {
+        return crate::config::parse_duration(text)
+            .map(ago)
+            .map_err(|error| {
+                format!("{error}; or write yesterday, today, or a day like 2026-11-01")
+            });
+    };
+    let midnight = day
+        .to_zoned_datetime(zone)
+        .map_err(|error| error.to_string())?;
+    Ok(Timestamp::from_milliseconds(
+        midnight.timestamp().as_millisecond(),
+    ))
+}
+
+fn ago(duration: std::time::Duration) -> Timestamp {
     let back = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_milliseconds(
         SystemClock::start()

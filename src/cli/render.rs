@@ -1,6 +1,5 @@
 //! `wxhook render`: what a template comes to, and whether all of them are right.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,9 +8,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::bundle;
+use super::decode::{read_body, read_document, text_message};
 use super::output::{Failure, line};
 use crate::dispatch::{AccountFacts, Answer};
-use crate::http::MAX_BODY_BYTES;
 use crate::protocol::message::Body;
 use crate::protocol::push::Push;
 use crate::template::{Locale, Render};
@@ -87,14 +86,7 @@ pub(super) fn run(args: &RenderArgs, config: Option<&Path>) -> Result<ExitCode, 
 fn push(args: &RenderArgs, account: &AccountFacts) -> Result<Push, Failure> {
     let document = match &args.push {
         Some(path) => document(path)?,
-        None => {
-            let text = args.text.replace("]]>", "]]]]><![CDATA[>");
-            Bytes::from(format!(
-                "<xml><ToUserName>gh_account</ToUserName><FromUserName>oUSER</FromUserName>\
-                 <CreateTime>1700000000</CreateTime><MsgType>text</MsgType>\
-                 <Content><![CDATA[{text}]]></Content><MsgId>1</MsgId></xml>"
-            ))
-        }
+        None => text_message(&args.text),
     };
     Push::parse(&account.app_id, &document).map_err(|malformed| {
         Failure::failed(format!(
@@ -105,16 +97,13 @@ fn push(args: &RenderArgs, account: &AccountFacts) -> Result<Push, Failure> {
 }
 
 fn document(path: &Path) -> Result<Bytes, Failure> {
-    let cannot =
-        |error: std::io::Error| Failure::failed(format!("--push {}: {error}", path.display()));
-    let source: Box<dyn std::io::Read> = match path.to_str() {
-        Some("-") => Box::new(std::io::stdin().lock()),
-        _ => Box::new(std::fs::File::open(path).map_err(cannot)?),
-    };
-    let mut bytes = Vec::new();
-    let limit = MAX_BODY_BYTES as u64;
-    source.take(limit).read_to_end(&mut bytes).map_err(cannot)?;
-    Ok(bytes.into())
+    if path.to_str() == Some("-") {
+        return read_body();
+    }
+    let what = format!("--push {}", path.display());
+    let file =
+        std::fs::File::open(path).map_err(|error| Failure::failed(format!("{what}: {error}")))?;
+    read_document(file, &what)
 }
 
 /// Later ones win. A value that is JSON is taken as that, any other as a text.

@@ -9,9 +9,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::bundle;
-use super::inbox::{PAGE, ago, open_view};
+use super::inbox::{PAGE, open_view, since};
 use super::output::{Failure, line, local_time};
-use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::dispatch::{Bundle, Facts, Router, Takers};
 use crate::protocol::push::{Kind, Push, Typed};
@@ -74,32 +74,6 @@ where
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A day of this machine's calendar, or a time before now.
-fn since(text: &str) -> Result<Timestamp, String> {
-    let zone = jiff::tz::TimeZone::system();
-    let now = jiff::Timestamp::from_millisecond(SystemClock::start().now().milliseconds())
-        .map_err(|error| error.to_string())?;
-    let today = now.to_zoned_datetime(zone.clone()).date();
-    let day = match text {
-        "today" => Some(today),
-        "yesterday" => today.yesterday().ok(),
-        text => text.parse().ok(),
-    };
-    let Some(day) = day else {
-        return crate::config::parse_duration(text)
-            .map(ago)
-            .map_err(|error| {
-                format!("{error}; or write yesterday, today, or a day like 2026-11-01")
-            });
-    };
-    let midnight = day
-        .to_zoned_datetime(zone)
-        .map_err(|error| error.to_string())?;
-    Ok(Timestamp::from_milliseconds(
-        midnight.timestamp().as_millisecond(),
-    ))
 }
 
 /// Texts that are told apart; further ones are counted together.

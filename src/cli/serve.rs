@@ -38,7 +38,8 @@ where
     // Before anything starts a thread.
     let handed = Handed::take().map_err(|faults| Failure::wrong(&faults))?;
     if args.role == Role::Token {
-        let config = super::load_for_tokens(config)?;
+        let reading = super::read_for_tokens(config)?;
+        let config = reading.config;
         if config.accounts.is_empty() {
             return Err(Failure::wrong(
                 "no account is configured; set WECHAT_APP_ID and WECHAT_APP_SECRET, or \
@@ -46,6 +47,7 @@ where
             ));
         }
         app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
+        warn(&reading.warnings);
         let server = app::TokenServer::start(&config, handed).map_err(Failure::failed)?;
         return Ok(server.run().map_err(Failure::failed)?.code());
     }
@@ -55,9 +57,7 @@ where
     let router = routes();
     router.check().map_err(Failure::wrong)?;
     app::logging::start(&config.log_filter, config.log_format).map_err(Failure::wrong)?;
-    for warning in &watch.started().warnings {
-        tracing::warn!(warning, "A secret is not kept well.");
-    }
+    warn(&watch.started().warnings);
     let state = open.open(settings).map_err(|error| {
         Failure::failed(format!("the handlers' state could not be opened: {error}"))
     })?;
@@ -68,4 +68,11 @@ where
     })?;
     server.follow(watch).map_err(Failure::failed)?;
     Ok(server.run().map_err(Failure::failed)?.code())
+}
+
+/// Names what is not kept well.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        tracing::warn!(warning, "A secret is not kept well.");
+    }
 }

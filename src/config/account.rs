@@ -1,12 +1,8 @@
 //! One account's settings.
 
-use std::time::Duration;
-
-use super::form::Form;
 use super::raw::Reader;
-use super::value::{self, Problem};
+use super::value::{Problem, unless_empty};
 use super::{Needs, quota, window};
-use crate::dispatch::LATEST_PASSIVE;
 use crate::dispatch::passive::PassiveTerms;
 use crate::id::AppId;
 use crate::protocol::{Credentials, Mode, Rotating, envelope};
@@ -123,30 +119,10 @@ fn read(
     let previous_key = reader.secret(&key("previous_encoding_aes_key"), self::aes_key);
     let mode = reader.text(&key("mode"), mode);
     let path = reader.text(&key("path"), own_path);
-    let token_endpoint = reader.text(&key("token_endpoint"), |text| match text.trim() {
-        "" => Ok(None),
-        text => super::token::endpoint(text).map(Some),
-    });
-    let locale = reader.text(&key("locale"), |text| match text.trim() {
-        "" => Ok(None),
-        text => Locale::parse(text)
-            .map(Some)
-            .map_err(|error| Problem::new("is no language", error.to_string())),
-    });
-    let within = reader.text(&key("passive_within"), |text| match text.trim() {
-        "" => Ok(None),
-        text => passive_within(text).map(Some),
-    });
-    let (least, most) = PASSIVE;
-    reader.form(&key("passive_within"), Form::Duration(least, most));
-    let use_retries = match reader.is_set(&key("use_retries")) {
-        true => reader.flag(&key("use_retries")),
-        false => {
-            reader.text(&key("use_retries"), |_| Ok(()));
-            Some(general.use_retries)
-        }
-    };
-    reader.form(&key("use_retries"), Form::Flag);
+    let token_endpoint = reader.text(&key("token_endpoint"), unless_empty(super::token::endpoint));
+    let locale = reader.text(&key("locale"), unless_empty(locale));
+    let within = reader.duration_or_empty(&key("passive_within"), "0s", LATEST);
+    let use_retries = reader.flag_or_empty(&key("use_retries"));
 
     if receives && matches!(token, Some(None)) {
         reader.fault(&key("token"), "is not set", "copy the Token (令牌) of the console's server configuration; WECHAT_TOKEN for the default account");
@@ -194,16 +170,14 @@ fn read(
         locale: locale?,
         passive: PassiveTerms {
             within: within?.unwrap_or(general.within),
-            use_retries: use_retries?,
+            use_retries: use_retries?.unwrap_or(general.use_retries),
         },
     })
 }
 
 /// `[reply]`: what holds for accounts that do not say otherwise.
 pub(super) fn reply(reader: &mut Reader) -> Option<PassiveTerms> {
-    let within = reader.text("reply.passive_within", passive_within);
-    let (least, most) = PASSIVE;
-    reader.form("reply.passive_within", Form::Duration(least, most));
+    let within = reader.duration("reply.passive_within", "0s", LATEST);
     let use_retries = reader.flag("reply.use_retries");
     Some(PassiveTerms {
         within: within?,
@@ -211,18 +185,11 @@ pub(super) fn reply(reader: &mut Reader) -> Option<PassiveTerms> {
     })
 }
 
-/// The bounds of [`passive_within`], as they are written.
-const PASSIVE: (&str, &str) = ("0s", "4500ms");
+/// [`LATEST_PASSIVE`](crate::dispatch::LATEST_PASSIVE) as it is written: WeChat waits 5 s.
+const LATEST: &str = "4500ms";
 
-fn passive_within(text: &str) -> Result<Duration, Problem> {
-    let within = value::duration(text)?;
-    if within > LATEST_PASSIVE {
-        return Err(Problem::new(
-            "is more than 4500ms",
-            "WeChat waits 5 s for an answer, which must be stored and on its way before",
-        ));
-    }
-    Ok(within)
+fn locale(text: &str) -> Result<Locale, Problem> {
+    Locale::parse(text).map_err(|error| Problem::new("is no language", error.to_string()))
 }
 
 /// In place of a Token that is not needed: one that nobody knows, so nothing can be signed with it.

@@ -59,14 +59,10 @@ const ANY: &str = "WXHOOK__";
 /// What the name of a variable ends with that holds the path of a file.
 const BY_FILE: &str = "_FILE";
 
-/// The settings in the environment, the weaker first, and what is wrong with them. Keys that `is_known`
-/// are those of the example.
+/// The settings in the environment, the weaker first, and what is wrong with them.
 ///
 /// An empty variable counts as not set: that is how compose files pass on what nobody defined.
-pub(super) fn settings(
-    environment: &BTreeMap<String, String>,
-    is_known: impl Fn(&str) -> bool,
-) -> (Vec<Variable>, Vec<Fault>) {
+pub(super) fn settings(environment: &BTreeMap<String, String>) -> (Vec<Variable>, Vec<Fault>) {
     let (mut variables, mut faults) = (Vec::new(), Vec::new());
     let mut add = |name: &str, key: &str| match value(environment, name, key) {
         Ok(found) => variables.extend(found),
@@ -76,11 +72,8 @@ pub(super) fn settings(
     let mut unknown = Vec::new();
     for (name, _) in environment.iter().filter(is_set) {
         if name.starts_with(ANY) {
-            let direct = name
-                .strip_suffix(BY_FILE)
-                .filter(|_| !is_known(&key_of(name)));
             // A value that is beside its file is found with the value.
-            match direct.filter(|direct| !direct.is_empty()) {
+            match direct_of(name) {
                 Some(direct)
                     if environment
                         .get(direct)
@@ -124,6 +117,12 @@ fn value(
     }
 }
 
+/// The variable whose value is in the file that this one names. `WXHOOK__RULES__FILE` is a key of its own.
+fn direct_of(name: &str) -> Option<&str> {
+    name.strip_suffix(BY_FILE)
+        .filter(|direct| !direct.is_empty() && !direct.ends_with('_'))
+}
+
 fn key_of(name: &str) -> String {
     let path = name.strip_prefix(ANY).unwrap_or(name);
     path.to_ascii_lowercase().replace("__", ".")
@@ -144,7 +143,7 @@ pub(super) fn names_of(key: &str) -> Vec<&'static str> {
 pub(super) fn files(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
     let is_ours = |name: &str| {
         let by_name = |(known, _): &(&str, &str)| *name == format!("{known}{BY_FILE}");
-        name.starts_with(ANY) && name.ends_with(BY_FILE) || NAMES.iter().any(by_name)
+        name.starts_with(ANY) && direct_of(name).is_some() || NAMES.iter().any(by_name)
     };
     let ours = environment.iter().filter(|(name, _)| is_ours(name));
     ours.filter(|(_, path)| !path.is_empty())

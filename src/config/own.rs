@@ -57,8 +57,8 @@ impl Own {
     /// A secret belongs into a [`HandlerSecret`](crate::secret::HandlerSecret).
     ///
     /// # Errors
-    /// [`Faults`]: every key that `T` does not know, and the first value that it cannot take, with its
-    /// origin, and without the value.
+    /// [`Faults`], with their origins and without the values: every key that `T` does not know; or the first value that it
+    /// cannot take, with the unknown keys found before it.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Faults> {
         let strangers = RefCell::default();
         let read = T::deserialize(Place {

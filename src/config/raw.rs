@@ -7,7 +7,7 @@ use super::form::Form;
 use super::nearest::nearest;
 use super::own::{self, Own};
 use super::setting::Setting;
-use super::value::{self, Problem};
+use super::value::{self, Problem, unless_empty};
 use super::written::{self, Line, Written};
 use super::{EXAMPLE, Sources, environment};
 
@@ -37,8 +37,7 @@ impl Reader {
             .iter()
             .map(|line| (line.key.clone(), line.written.clone()))
             .collect();
-        let is_known = |key: &str| known.contains_key(key);
-        let (variables, faults) = environment::settings(&sources.environment, is_known);
+        let (variables, faults) = environment::settings(&sources.environment);
         let mut reader = Self {
             entries: BTreeMap::new(),
             known,
@@ -92,11 +91,6 @@ impl Reader {
         self.read.insert(key.to_owned(), None);
     }
 
-    /// The key was read as a text, and is more.
-    pub(super) fn form(&mut self, key: &str, form: Form) {
-        self.read.insert(key.to_owned(), Some(form));
-    }
-
     /// Says what an empty value comes to.
     pub(super) fn comes_to(&mut self, key: &str, effective: &'static str) {
         self.effective.insert(key.to_owned(), effective);
@@ -122,6 +116,18 @@ impl Reader {
         self.take(key, form, as_text(value::between(least, most)))
     }
 
+    /// The same, or nothing when the text is empty.
+    pub(super) fn duration_or_empty(
+        &mut self,
+        key: &str,
+        least: &'static str,
+        most: &'static str,
+    ) -> Option<Option<std::time::Duration>> {
+        let form = Form::Duration(least, most);
+        let parse = unless_empty(value::between(least, most));
+        self.take(key, form, as_text(parse))
+    }
+
     /// Reads a number of bytes.
     pub(super) fn size(&mut self, key: &str) -> Option<u64> {
         self.take(key, Form::Size, as_text(value::size))
@@ -145,10 +151,14 @@ impl Reader {
 
     /// Reads true or false; the environment has it as text.
     pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
-        self.take(key, Form::Flag, |written| match written {
-            Written::Flag(flag) => Ok(*flag),
-            Written::Text(text) => text.trim().parse().map_err(|_| not_a_flag()),
-            _ => Err(not_a_flag()),
+        self.take(key, Form::Flag, as_flag)
+    }
+
+    /// The same, or nothing when the text is empty.
+    pub(super) fn flag_or_empty(&mut self, key: &str) -> Option<Option<bool>> {
+        self.take(key, Form::Flag, |written| match written.is_empty() {
+            true => Ok(None),
+            false => as_flag(written).map(Some),
         })
     }
 
@@ -305,13 +315,11 @@ fn as_text<T>(
     }
 }
 
-/// Nothing, when the text is empty.
-fn unless_empty<T>(
-    parse: impl FnOnce(&str) -> Result<T, Problem>,
-) -> impl FnOnce(&str) -> Result<Option<T>, Problem> {
-    |text| match text.trim() {
-        "" => Ok(None),
-        text => parse(text).map(Some),
+fn as_flag(written: &Written) -> Result<bool, Problem> {
+    match written {
+        Written::Flag(flag) => Ok(*flag),
+        Written::Text(text) => text.trim().parse().map_err(|_| not_a_flag()),
+        _ => Err(not_a_flag()),
     }
 }
 

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::account::AccountSettings;
-use super::form::Form;
 use super::raw::Reader;
-use super::value::{self, Problem};
+use super::value::Problem;
 use super::{Config, LogFormat, Needs, StoreKind};
 use super::{account, bundle, component, quota, token, window};
 use crate::dispatch::{Attempts, LongTexts, MAX_CUT_SIGN_BYTES};
@@ -235,11 +234,7 @@ fn dispatch(reader: &mut Reader) -> Option<crate::dispatch::Settings> {
     let conversation_expires = reader.duration(&key("conversation_expires"), "1s", "30d");
     let texts = texts(reader);
     let windows = window::read(reader);
-    let stale_after = reader.text(
-        &key("stale_after"),
-        unless_empty(value::between("10s", "30d")),
-    );
-    reader.form(&key("stale_after"), Form::Duration("10s", "30d"));
+    let stale_after = reader.duration_or_empty(&key("stale_after"), "10s", "30d");
     // Later than half a minute after the message nothing can be shown.
     let typing_after = reader.duration(&key("typing_after"), "0s", "29s");
     let stop_grace = reader.duration(&key("stop_grace"), "0s", "1h");
@@ -355,16 +350,6 @@ fn api(reader: &mut Reader) -> Option<(Hosts, crate::transport::Settings, crate:
 
 pub(super) fn count(reader: &mut Reader, key: &str, least: i64, most: i64) -> Option<usize> {
     usize::try_from(reader.number(key, least, most)?).ok()
-}
-
-/// Nothing, when the text is empty.
-pub(super) fn unless_empty<T>(
-    read: impl Fn(&str) -> Result<T, Problem>,
-) -> impl Fn(&str) -> Result<Option<T>, Problem> {
-    move |text| match text.trim() {
-        "" => Ok(None),
-        text => read(text).map(Some),
-    }
 }
 
 fn address(text: &str) -> Result<SocketAddr, Problem> {

@@ -73,6 +73,16 @@ pub(super) fn between(
     }
 }
 
+/// Nothing, when the text is empty.
+pub(super) fn unless_empty<T>(
+    parse: impl FnOnce(&str) -> Result<T, Problem>,
+) -> impl FnOnce(&str) -> Result<Option<T>, Problem> {
+    |text| match text.trim() {
+        "" => Ok(None),
+        text => parse(text).map(Some),
+    }
+}
+
 /// A value within bounds that the message names.
 pub(super) fn within<T: PartialOrd + std::fmt::Debug>(
     value: T,

@@ -1,7 +1,8 @@
 //! The section `[windows]`, and what an account says instead: which sending windows are counted with.
 
 use super::raw::Reader;
-use super::rooms::{count, unless_empty};
+use super::rooms::count;
+use super::value::unless_empty;
 use super::value::{self, Problem};
 use crate::quota::window::{Buckets, Figure, FigureError, Settings};
 

@@ -210,10 +210,13 @@ impl Job {
     /// and whether it has a gate.
     fn context(&self, route: &Route, push: &Arc<Push>, remembered: &Remembered) -> ContextParts {
         let timeout = route.policy().time_limit.unwrap_or(self.timeout);
+        // The engine counts from there.
+        let begun = self.live.begun();
+        let begun = begun.unwrap_or_else(|| self.clock.monotonic());
         ContextParts {
             push: Arc::clone(push),
             captures: Vec::new(),
-            deadline: Deadline::new(self.clock.monotonic() + timeout, &self.clock),
+            deadline: Deadline::new(begun + timeout, &self.clock),
             reply: Reply::new(&self.live),
             accounts: self.accounts.clone(),
             pool: self.pool.clone(),

@@ -253,6 +253,10 @@ impl Machine {
             first.passive = None;
         }
         live.release_request();
+        if first.message.is_empty() {
+            // Only a passive reply can say it, and it is too late for one.
+            return None;
+        }
         self.outbox.clear_now(first).map(Opening::Call)
     }
 

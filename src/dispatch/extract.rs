@@ -138,7 +138,8 @@ impl Rejection {
     }
 
     /// The push is of a kind that never has what is asked for. A `fallback` or `unknown` handler is
-    /// then simply not meant, and the push is done; any other route was written wrong.
+    /// then simply not meant, and the push is done; a step lets it pass to the other routes; any other route was
+    /// written wrong.
     pub fn wrong_kind(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),

@@ -151,6 +151,9 @@ impl Live {
     pub(crate) fn ruled(&self, rule: &str) {
         let name = || (format!("rule {rule}").into(), None);
         self.route.get_or_init(name);
+        if let Some((desk, key)) = &self.passive {
+            desk.routed(key, None);
+        }
     }
 
     /// Notes that no route takes the push.

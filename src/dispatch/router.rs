@@ -26,11 +26,13 @@ mod takers;
 mod tests;
 mod wrap;
 
+pub(crate) use check::summary;
 pub use check::{RouteError, RouteErrors};
 pub use explain::{Candidate, Explanation, Outcome, Place};
 pub use facts::Facts;
 pub use guard::{Guard, account, guard};
 pub use hours::{Hours, HoursError, between};
+pub(crate) use hours::{SHANGHAI_OFFSET, minute_of_day};
 pub use layer::{AtOnce, Layer, OnlyInWindow, PassiveWithin, TimeLimit};
 pub use routes::Routes;
 pub(crate) use routes::{Matched, Route, RouteId};
@@ -185,7 +187,7 @@ impl<S> Router<S> {
             let (state, same) = (Arc::clone(&state), Arc::clone(&state));
             Route {
                 name: entry.fixture.name().into(),
-                takes_any_kind: matches!(entry.fixture.rule, Rule::Unknown | Rule::Fallback),
+                takes_any_kind: entry.fixture.rule.takes_any_kind(),
                 suits: Box::new(move |context| (entry.suits)(context, &same)),
                 start: Box::new(move |context| (entry.start)(context, &state)),
                 fixture: entry.fixture,

@@ -1,8 +1,8 @@
 //! Answers without code: a file of rules, tried from top to bottom.
 //!
 //! It does what the platform's own auto-reply does (关注回复, 关键词回复, 菜单), which WeChat switches off as soon
-//! as a server URL is set. Code comes first: a rule is asked only about pushes that no text, click or typed
-//! route takes, and comes before `unknown` and `fallback`.
+//! as a server URL is set. Code comes first: a rule is asked only about pushes that no step, text, click
+//! or typed route takes, and comes before `unknown` and `fallback`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

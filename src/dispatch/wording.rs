@@ -59,7 +59,10 @@ impl Live {
         messages: &[Message],
     ) -> Result<Sayings, SendError> {
         let passive = match messages.first() {
-            Some(first) if self.is_awaited() => self.word_passively(push, first),
+            Some(first) if self.is_awaited() => {
+                let later = messages.len() - 1;
+                self.word_passively(push, first, (self.allowed() + 1).saturating_sub(later))
+            }
             _ => None,
         };
         // A passive reply uses nothing of the window.
@@ -82,12 +85,14 @@ impl Live {
     }
 
     /// The first message of what is said, as the answer to the push; `None` when such a reply cannot say it.
-    fn word_passively(&self, push: &Push, message: &Message) -> Option<Bytes> {
+    /// It is cut as [`word`](Self::word) cuts it, so that the next message goes on where it ends.
+    fn word_passively(&self, push: &Push, message: &Message, at_most: usize) -> Option<Bytes> {
         let now = self.outbox().now();
         let texts = self.outbox().texts();
         let document = match texts.split && !message.is_passive_only() {
             true => {
-                let mut pieces = message.split(self.most(), &texts.cut_sign).messages;
+                let at_most = self.most().min(at_most);
+                let mut pieces = message.split(at_most, &texts.cut_sign).messages;
                 pieces.swap_remove(0).to_passive(push, now)
             }
             false => message.to_passive(push, now),

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 /// Malformed pushes of a plaintext account that are stored at once: its signature does not cover the
-/// body, so whoever saw one signed request can send any body.
+/// body, so one that never reached this process fits any body.
 pub(super) const MALFORMED_BURST: u32 = 60;
 /// After a burst, one more malformed push is stored in each such period.
 pub(super) const MALFORMED_PERIOD: Duration = Duration::from_secs(10);

@@ -26,7 +26,7 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 /// When WeChat has surely hung up on a request that gets no answer.
 const HUNG_UP: Duration = Duration::from_millis(5_500);
 
-const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
+pub(super) const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-8");
 
 /// A stored push whose request may wait for its handler.
 pub(super) struct Request<'a> {
@@ -86,7 +86,10 @@ impl Request<'_> {
 
     /// Protects the answer as the push was.
     fn say(&self, answer: Answer) -> HttpResponse {
-        match self.seal(&answer) {
+        let document = String::from_utf8(answer.document().to_vec()).ok();
+        let reply = document.map(PassiveReply::kept);
+        let body = reply.and_then(|reply| seal(self.opened, &reply, self.credentials, self.now));
+        match body.map(Bytes::from) {
             Some(body) => HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, XML))
                 .body(AnswerBody {
@@ -98,27 +101,27 @@ impl Request<'_> {
             None => success(),
         }
     }
+}
 
-    fn seal(&self, answer: &Answer) -> Option<Bytes> {
-        let mut random = [0; 24];
-        getrandom::fill(&mut random).ok()?;
-        let (first, rest) = random.split_first_chunk::<16>()?;
-        let nonce = rest.first_chunk::<8>()?;
-        let fresh = Fresh {
-            random: *first,
-            nonce: u64::from_be_bytes(*nonce),
-            timestamp: self.now,
-        };
-        let document = String::from_utf8(answer.document().to_vec()).ok()?;
-        let reply = PassiveReply::kept(document);
-        match self.opened.answer(&reply, self.credentials, &fresh) {
-            Ok(body) => Some(Bytes::from(body)),
-            Err(error) => {
-                tracing::error!(%error, "A passive reply could not be sealed.");
-                None
-            }
-        }
-    }
+/// The body that answers a push, protected as that was.
+pub(super) fn seal(
+    opened: &Opened,
+    reply: &PassiveReply,
+    credentials: &Credentials,
+    now: Timestamp,
+) -> Option<String> {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes).ok()?;
+    let (nonce, random) = bytes.split_first_chunk::<8>()?;
+    let fresh = Fresh {
+        random: random.try_into().ok()?,
+        nonce: u64::from_be_bytes(*nonce),
+        timestamp: now,
+    };
+    let sealed = opened.answer(reply, credentials, &fresh);
+    sealed
+        .inspect_err(|error| tracing::error!(%error, "A passive reply could not be sealed."))
+        .ok()
 }
 
 /// What became of a push before its repeat came.

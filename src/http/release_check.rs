@@ -4,10 +4,11 @@
 //!
 //! Source: the official page "全网发布接入检测说明", read 2026-11.
 
+use super::passive::seal;
 use crate::clock::Timestamp;
 use crate::protocol::message::{Message, PassiveReply, Text};
 use crate::protocol::push::{Kind, Push};
-use crate::protocol::{Credentials, Fresh, Opened};
+use crate::protocol::{Credentials, Opened};
 
 /// The test accounts, by the `ToUserName` of what is sent to them: five official accounts, five mini programs.
 const TEST_ACCOUNTS: [&str; 10] = [
@@ -30,15 +31,7 @@ const TEXT: &str = "TESTCOMPONENT_MSG_TYPE_TEXT";
 pub(super) fn answer(opened: &Opened, credentials: &Credentials, now: Timestamp) -> Option<String> {
     let push = Push::parse(credentials.app_id(), opened.body()).ok()?;
     let reply = reply_to(&push, now)?;
-    let mut bytes = [0; 24];
-    getrandom::fill(&mut bytes).ok()?;
-    let (nonce, random) = bytes.split_first_chunk::<8>()?;
-    let fresh = Fresh {
-        random: random.try_into().ok()?,
-        nonce: u64::from_be_bytes(*nonce),
-        timestamp: now,
-    };
-    let body = opened.answer(&reply, credentials, &fresh).ok()?;
+    let body = seal(opened, &reply, credentials, now)?;
     tracing::info!(component = %credentials.app_id(), "WeChat's check before the publication was answered.");
     Some(body)
 }

@@ -201,8 +201,7 @@ impl Served {
     }
 }
 
-/// How long the head of a connection's first request may take. actix counts on while a handler runs,
-/// so this must be longer than the longest request budget, or it would cut off waiting pushes.
+/// How long the head of a connection's first request may take; actix stops counting when it has it.
 const HEAD_LIMIT: Duration = Duration::from_secs(6);
 /// After a stop, requests in hand have so long.
 const SHUTDOWN_SECONDS: u64 = 6;

@@ -358,8 +358,8 @@ impl Webhook {
         })
     }
 
-    /// Whether an unreadable push is stored. In plaintext mode anyone who saw one signed request can
-    /// send any number of them.
+    /// Whether an unreadable push is stored. In plaintext mode a signature that was not seen
+    /// before fits any body.
     fn admit_malformed(&self, served: &Served, opened: &Opened, head: &Head) -> bool {
         self.counters.add(Counter::PushesMalformed);
         let stored = served.account.credentials.mode() != Mode::Plain
@@ -414,7 +414,6 @@ impl Webhook {
 }
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 
 /// Where a load balancer asks whether the process lives, if it may.
 const HEALTHZ: &str = "/healthz";
@@ -436,7 +435,7 @@ pub(super) fn success() -> HttpResponse {
 /// A reply as the body of the answer.
 fn reply(body: String) -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, XML))
+        .insert_header((CONTENT_TYPE, passive::XML))
         .body(body)
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use super::{MAX_BUTTONS, MAX_CONDITIONAL_DOMAINS, MAX_NAME_BYTES};
 use super::{MAX_SUB_BUTTONS, MAX_SUB_NAME_BYTES};
+use crate::nearest::nearest;
 
 /// Members of match rules that the platform has withdrawn (code 65320).
 const WITHDRAWN: &[&str] = &["sex", "country", "province", "city", "language"];
@@ -96,13 +97,8 @@ impl<'t> Reader<'t> {
             if keys.contains(&key.as_ref()) {
                 continue;
             }
-            let near = keys
-                .iter()
-                .map(|known| (strsim::jaro_winkler(known, key), *known))
-                .filter(|(likeness, _)| *likeness > 0.8)
-                .max_by(|one, other| one.0.total_cmp(&other.0));
-            let remedy = match near {
-                Some((_, known)) => format!("did you mean {known}?"),
+            let remedy = match nearest(key, keys.iter().copied()) {
+                Some(known) => format!("did you mean {known}?"),
                 None => format!("remove it; there can be: {}", keys.join(", ")),
             };
             self.fault(

@@ -237,6 +237,17 @@ impl Message {
         self.check_for(Channel::CustomerMessage)
     }
 
+    /// The same for what is still to be split: a text may be longer than one message.
+    ///
+    /// # Errors
+    /// [`MessageError`] says what is wrong.
+    pub(crate) fn check_unsplit(&self) -> Result<(), MessageError> {
+        match self.check() {
+            Err(MessageError::TooLong { .. }) if matches!(self.body, Body::Text(_)) => Ok(()),
+            checked => checked,
+        }
+    }
+
     /// Whether this channel can say it, and the platform would take it there.
     ///
     /// # Errors

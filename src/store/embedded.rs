@@ -22,6 +22,7 @@ use self::batch::Memory;
 use self::code::Code;
 use self::command::{Answer, Change, Command};
 use self::paths::Paths;
+pub(crate) use self::paths::write_private;
 use self::reader::Reader;
 use self::recent::Recent;
 use self::writer::{Opened, Signs, Writer};

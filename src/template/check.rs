@@ -10,7 +10,8 @@ use super::compose::{Composed, compose};
 use super::name::{Becomes, Name};
 use super::scan;
 use super::scope::{self, Known};
-use super::{Fault, Faults, Files, Locale, engine, nearest};
+use super::{Fault, Faults, Files, Locale, engine};
+use crate::nearest::nearest;
 use crate::protocol::message::Message;
 
 /// Checked templates: what they become, whom they are for, and what they need.
@@ -174,7 +175,7 @@ impl Work<'_> {
     /// Compiles a file; whether it is a template by itself.
     fn add(&mut self, file: &str) -> bool {
         let is_template = Name::parse(file).is_some();
-        if !is_template && !file.ends_with(".inc") {
+        if !Name::counts(file) {
             return false;
         }
         let text = self.text(file).to_owned();

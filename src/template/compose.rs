@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::Environment;
 
-use super::name::Becomes;
+use super::name::{Becomes, Name};
 use super::scan::{self, Usage};
 use super::{Fault, engine};
+use crate::nearest::nearest;
 
 /// Includes within each other that are followed.
 const MAX_INCLUDES: usize = 8;
@@ -102,9 +103,11 @@ impl Work<'_> {
                 fault(problem, "include something that includes less");
                 continue;
             }
-            let Some(included) = self.texts.get(&name) else {
-                let problem = format!("there is no file {name:?}");
-                let near = super::nearest(&name, self.texts.keys().map(String::as_str));
+            let found = self.texts.get(&name).filter(|_| Name::counts(&name));
+            let Some(included) = found else {
+                let problem = format!("there is no .txt, .json or .inc file {name:?}");
+                let files = self.texts.keys().map(String::as_str);
+                let near = nearest(&name, files.filter(|file| Name::counts(file)));
                 let remedy = near.map_or_else(
                     || "names begin below the templates' directory".to_owned(),
                     |near| format!("did you mean {near:?}?"),

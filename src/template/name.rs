@@ -21,6 +21,11 @@ pub(super) struct Name {
 }
 
 impl Name {
+    /// Whether a file of this name takes part at all: it becomes something, or may be included.
+    pub(super) fn counts(file: &str) -> bool {
+        Self::parse(file).is_some() || file.ends_with(".inc")
+    }
+
     /// `None`: it becomes nothing by itself, but may be included.
     pub(super) fn parse(file: &str) -> Option<Self> {
         let (stem, ending) = file.rsplit_once('.')?;

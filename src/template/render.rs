@@ -202,9 +202,7 @@ fn read(file: &str, shown: &str) -> Result<Message, RenderError> {
         template: template(),
         source,
     })?;
-    // A text that is too long is said in several messages.
-    match message.check() {
-        Err(MessageError::TooLong { .. }) if message.body.msg_type() == "text" => Ok(message),
+    match message.check_unsplit() {
         Err(source) => Err(RenderError::Message {
             template: template(),
             source,

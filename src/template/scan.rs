@@ -35,7 +35,9 @@ pub(super) fn tags(text: &str) -> Vec<Tag> {
                 continue;
             }
         };
-        let inner = start + 2..end.saturating_sub(2).max(start + 2);
+        // Without an end the tag goes on to the end of the text, where a letter may have several bytes.
+        let inner_end = text.floor_char_boundary(end.saturating_sub(2));
+        let inner = start + 2..inner_end.max(start + 2);
         let word = first_word(&text[inner.clone()]);
         if raw && !(is_block && word == "endraw") {
             at = start + 1;
@@ -224,7 +226,7 @@ pub(super) fn needs(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// The line of a place, from 1.
-pub(super) fn line_of(text: &str, at: usize) -> usize {
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
     let before = text.as_bytes().get(..at).unwrap_or_default();
     1 + before.iter().filter(|byte| **byte == b'\n').count()
 }

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::{Locale, nearest};
+use super::Locale;
 use crate::id::AppId;
+use crate::nearest::nearest;
 use crate::protocol::push::{FAMILIES, Push, Typed};
 
 /// What a template is rendered for.

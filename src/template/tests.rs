@@ -44,6 +44,20 @@ fn shown(templates: &Templates, render: &Render, scope: &Scope) -> String {
 }
 
 #[test]
+fn a_fault_in_what_is_included_is_told_of_that_file() {
+    let files = Files::of([
+        ("a.txt", "{% include 'b.inc' %}"),
+        ("b.inc", "{{ user.openid }，您好\n"),
+        ("c.txt", "{% include 'note.md' %}"),
+        ("note.md", "x"),
+    ]);
+    let faults = Templates::compile(&files).unwrap_err().to_string();
+    assert!(faults.contains("b.inc:1: "), "{faults}");
+    assert!(faults.contains("c.txt:1: "), "{faults}");
+    assert!(faults.contains("\"note.md\""), "{faults}");
+}
+
+#[test]
 fn a_text_names_the_push_its_user_the_account_and_what_it_is_given() {
     let templates = compiled([(
         "a.txt",
@@ -290,8 +304,13 @@ fn a_look_tells_whenever_something_was_written_replaced_or_moved_behind_a_link()
 
 proptest::proptest! {
     #[test]
-    fn noise_is_compiled_or_told_and_never_panics(noise in r#"(\{\{|\}\}|\{%|%\}|\{#|#\}|raw|endraw|include|needs:|'|"|\\|a|push\.|\||\n| |é){0,40}"#) {
-        let files = Files::of([("a.txt", noise.clone()), ("b.json", noise)]);
+    fn noise_is_compiled_or_told_and_never_panics(noise in r#"(\{\{|\}\}|\{%|%\}|\{#|#\}|raw|endraw|include|needs:|'|"|\\|a|push\.|\||\n| |é|您){0,40}"#) {
+        let files = Files::of([
+            ("a.txt", noise.clone()),
+            ("b.json", noise.clone()),
+            ("c.inc", noise),
+            ("d.txt", "{% include 'c.inc' %}".to_owned()),
+        ]);
         if let Ok(templates) = Templates::compile(&files) {
             drop(templates.render(&Render::new("a.txt", ()), &text("a")));
             drop(templates.render(&Render::new("b.json", ()), &text("a")));

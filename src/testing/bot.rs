@@ -104,7 +104,8 @@ impl TestBot {
         self.set(|setting| setting.settings = settings)
     }
 
-    /// With templates and rules from elsewhere than `./templates` and `./rules.toml` in the package's directory.
+    /// With templates and rules from elsewhere than `./templates` and `./rules.toml` in the package's directory. The account
+    /// is that of [`account`](Self::account), whatever `accounts` of these are.
     #[must_use]
     #[track_caller]
     pub fn files(self, files: BundleSettings) -> Self {

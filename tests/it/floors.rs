@@ -23,7 +23,7 @@ const FLOORS: &[&[&str]] = &[
     &["store", "transport", "template"],
     &["protocol", "menu"],
     &["id"],
-    &["secret", "clock", "metric"],
+    &["secret", "clock", "metric", "nearest"],
 ];
 
 /// Modules that only turn values into values: time, randomness and bytes are arguments.
@@ -33,6 +33,7 @@ const PURE: &[&str] = &[
     "id",
     "secret",
     "metric",
+    "nearest",
     "alert/rules",
     "simulator/platform",
 ];

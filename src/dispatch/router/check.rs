@@ -106,7 +106,7 @@ impl RouteError {
 }
 
 /// The last line of a pattern's error: those before it draw a picture.
-fn summary(error: &regex::Error) -> String {
+pub(crate) fn summary(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.trim_start_matches("error: ").to_owned()

@@ -33,7 +33,7 @@ pub fn between(from: impl Into<String>, to: impl Into<String>) -> Hours {
 
 /// Its offset is constant, so that it is known where no time zones are installed.
 const SHANGHAI: &str = "Asia/Shanghai";
-const SHANGHAI_OFFSET: Offset = Offset::constant(8);
+pub(crate) const SHANGHAI_OFFSET: Offset = Offset::constant(8);
 const DAY_MINUTES: u16 = 24 * 60;
 
 /// Why hours cannot be read.
@@ -113,7 +113,8 @@ impl fmt::Display for Hours {
     }
 }
 
-fn minute_of_day(text: &str) -> Result<u16, HoursError> {
+/// Minutes since midnight of `09:00`; `24:00` is the day's end.
+pub(crate) fn minute_of_day(text: &str) -> Result<u16, HoursError> {
     let not_a_time = || HoursError::NotATime {
         text: text.to_owned(),
     };

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use regex::Regex;
 
-use super::Facts;
 use super::rule::Fits;
 use super::step::Step;
+use super::{Facts, Fixture};
 use crate::protocol::push::{Click, Push, Typed};
 
 /// Where each rule leads: indices into the routes, in the order of registration.
@@ -56,6 +56,19 @@ impl<'a> Fitting<'a> {
 }
 
 impl Plan {
+    /// The route that wins: the first that fits and whose guards let the push.
+    pub(super) fn winner<'a, 'f>(
+        &'a self,
+        push: &'a Push,
+        facts: &'a Facts,
+        fixture: impl Fn(usize) -> Option<&'f Fixture>,
+    ) -> Option<Fitting<'a>> {
+        self.fitting(push, facts).find(|fitting| {
+            let fixture = fixture(fitting.index);
+            fixture.is_some_and(|fixture| fixture.closed_by(push, facts).is_none())
+        })
+    }
+
     /// The routes whose rules take the push. One that wins ends the search: what is less specific is
     /// not looked at.
     pub(super) fn fitting<'a>(

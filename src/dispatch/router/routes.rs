@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::explain::{Explanation, explain};
-use super::plan::{Fitting, Plan};
+use super::plan::Plan;
 use super::policy::Policy;
 use super::rule::Rule;
 use super::{Facts, Fixture};
@@ -92,16 +92,9 @@ impl Routes {
 
     /// The route that wins.
     pub(crate) fn find(&self, push: &Push, facts: &Facts) -> Option<Matched<'_>> {
-        let open = |fitting: &Fitting<'_>| {
-            let route = self.0.routes.get(fitting.index)?;
-            let is_open = route.fixture.closed_by(push, facts).is_none();
-            is_open.then_some(route)
-        };
-        let mut fitting = self.0.plan.fitting(push, facts);
-        let (fitting, route) = fitting.find_map(|fitting| {
-            let route = open(&fitting)?;
-            Some((fitting, route))
-        })?;
+        let fixture = |index: usize| self.0.routes.get(index).map(|route| &route.fixture);
+        let fitting = self.0.plan.winner(push, facts, fixture)?;
+        let route = self.0.routes.get(fitting.index)?;
         Some(Matched {
             id: RouteId(fitting.index),
             route,
@@ -149,7 +142,8 @@ impl Routes {
         explain(&self.0.plan, fixture, push, facts)
     }
 
-    /// The name of the route that takes a push, as [`explain`](Self::explain) without its reasons; `None` when nobody
+    #[doc(hidden)]
+    /// For measuring: the name of the route that takes a push, as [`explain`](Self::explain) without its reasons; `None` when nobody
     /// does. Rules are not asked.
     pub fn taker(&self, push: &Push, facts: &Facts) -> Option<&str> {
         self.find(push, facts).map(|matched| &*matched.route.name)

@@ -62,6 +62,12 @@ pub(super) enum Rule {
 }
 
 impl Rule {
+    /// Whether pushes of every kind come here, so that a handler may turn out not to be meant. Rules of the
+    /// file come before such routes, and after all others.
+    pub(super) fn takes_any_kind(&self) -> bool {
+        matches!(self, Self::Unknown | Self::Fallback)
+    }
+
     /// The name under which people meet the route. Rules of one name take the same pushes.
     pub(super) fn name(&self) -> String {
         match self {

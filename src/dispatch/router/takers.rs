@@ -1,7 +1,6 @@
 //! Who would take pushes of the past.
 
 use super::plan::Plan;
-use super::rule::Rule;
 use super::{Facts, Fixture};
 use crate::protocol::push::Push;
 
@@ -19,12 +18,8 @@ impl Takers {
     /// The name of the route that wins, and whether it is one for just such pushes, which comes before
     /// every rule.
     pub(crate) fn find(&self, push: &Push, facts: &Facts) -> Option<(String, bool)> {
-        let mut fitting = self.plan.fitting(push, facts);
-        let fixture = fitting.find_map(|fitting| {
-            let fixture = self.fixtures.get(fitting.index)?;
-            fixture.closed_by(push, facts).is_none().then_some(fixture)
-        })?;
-        let is_specific = !matches!(fixture.rule, Rule::Unknown | Rule::Fallback);
-        Some((fixture.name(), is_specific))
+        let fixture = |index: usize| self.fixtures.get(index);
+        let fixture = fixture(self.plan.winner(push, facts, fixture)?.index)?;
+        Some((fixture.name(), !fixture.rule.takes_any_kind()))
     }
 }

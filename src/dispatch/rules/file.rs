@@ -10,9 +10,11 @@ use super::value::{self, Page, Value};
 use super::{MAX_RULES, Rule, Rules, Says, Trigger, unreachable};
 use crate::clock::Timestamp;
 use crate::dispatch::answer::AccountFacts;
-use crate::protocol::message::{Message, MessageError};
+use crate::dispatch::router::summary;
+use crate::nearest::nearest;
+use crate::protocol::message::Message;
 use crate::protocol::push::{Entry, FAMILIES, Kind};
-use crate::template::{Faults, nearest};
+use crate::template::Faults;
 
 const TRIGGERS: [&str; 6] = ["on", "exact", "contains", "pattern", "click", "scene"];
 const ACTIONS: [&str; 3] = ["render", "say", "message"];
@@ -230,10 +232,7 @@ impl<'t> Reader<'t> {
                 match Regex::new(&text) {
                     Ok(regex) => Trigger::Pattern(regex),
                     Err(error) => {
-                        let told = error.to_string();
-                        let last = told.lines().last().unwrap_or_default();
-                        let last = last.trim_start_matches("error: ");
-                        let problem = format!("{place}pattern cannot be read: {last}");
+                        let problem = format!("{place}pattern cannot be read: {}", summary(&error));
                         self.page
                             .fault(&value.span(), problem, "mend the regular expression");
                         return None;
@@ -305,9 +304,8 @@ impl<'t> Reader<'t> {
             },
         };
         for message in &messages {
-            match message.check() {
+            match message.check_unsplit() {
                 Ok(()) => {}
-                Err(MessageError::TooLong { .. }) if message.body.msg_type() == "text" => {}
                 Err(error) => {
                     let problem = format!("{place}{error}");
                     let remedy = "mend the message; docs/messages.md has the limits";

@@ -6,9 +6,7 @@ use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::Offset;
 
 use crate::clock::Timestamp;
-
-/// Beijing is eight hours ahead of UTC, all year.
-const BEIJING: Offset = Offset::constant(8);
+use crate::dispatch::router::{SHANGHAI_OFFSET, minute_of_day};
 
 /// Whether a rule is meant while the account is open, or while it is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +27,7 @@ pub(super) struct Calendar {
 impl Default for Calendar {
     fn default() -> Self {
         Self {
-            offset: BEIJING,
+            offset: SHANGHAI_OFFSET,
             open: Vec::new(),
             closed: Vec::new(),
         }
@@ -101,10 +99,7 @@ fn day(text: &str) -> Option<usize> {
 
 /// Minutes since midnight; 24:00 is the day's end.
 fn minute(text: &str) -> Option<i32> {
-    let (hours, minutes) = text.trim().split_once(':')?;
-    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
-    let is_time = (0..24).contains(&hours) && (0..60).contains(&minutes);
-    (is_time || (hours, minutes) == (24, 0)).then_some(hours * 60 + minutes)
+    minute_of_day(text.trim()).ok().map(i32::from)
 }
 
 /// Reads `+08:00`.

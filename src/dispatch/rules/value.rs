@@ -6,7 +6,8 @@ use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::template::{Fault, nearest};
+use crate::nearest::nearest;
+use crate::template::{Fault, line_of};
 
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 
@@ -19,8 +20,7 @@ pub(super) struct Page<'t> {
 
 impl Page<'_> {
     pub(super) fn line(&self, at: &Range<usize>) -> usize {
-        let before = self.text.as_bytes().get(..at.start).unwrap_or_default();
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
+        line_of(self.text, at.start)
     }
 
     pub(super) fn fault(

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::nearest::nearest;
 use crate::protocol::message::{
     Article, Body, Image, Message, MiniProgramPage, MpNews, MpNewsArticle, MsgMenu, Music, News,
     Text, VOCABULARY, Video, Voice, WxCard,
@@ -286,13 +287,8 @@ impl<'v> Members<'v> {
 }
 
 fn remedy<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
-    let near = known
-        .clone()
-        .map(|known| (strsim::jaro_winkler(known, name), known))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    match near {
-        Some((_, near)) => format!("did you mean {near}?"),
+    match nearest(name, known.clone()) {
+        Some(near) => format!("did you mean {near}?"),
         None => format!("there can be: {}", known.collect::<Vec<_>>().join(", ")),
     }
 }

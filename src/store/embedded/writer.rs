@@ -234,6 +234,8 @@ impl Writer {
             }
         };
         if commands.is_empty() {
+            // Nothing was tried, so nothing is known of the next one: it is tried.
+            self.took = Duration::ZERO;
             return;
         }
         let before = self.memory.last;

@@ -193,6 +193,13 @@ fn load_table(
     }
     if let Some(replies) = replies {
         writeln!(out, "  replies       {replies:>10}")?;
+        if replies < loaded.good() {
+            writeln!(
+                out,
+                "  (of a burst of one user's messages not each can be answered: docs/windows.md; \
+                 `wxhook inbox show ID` says why)"
+            )?;
+        }
     }
     writeln!(out, "answer after, in ms")?;
     let latency = &loaded.latency_microseconds;
