@@ -99,9 +99,12 @@ pub(super) fn named_account(config: &Config, name: Option<&str>) -> Result<Accou
     let found = accounts.iter().find(is_meant).cloned();
     found.ok_or_else(|| {
         let known: Vec<&str> = accounts.iter().map(|known| known.name.as_str()).collect();
+        let known = match known.as_slice() {
+            [] => "none is configured".to_owned(),
+            known => format!("there is: {}", known.join(", ")),
+        };
         Failure::wrong(format!(
-            "--account {name}: there is no such account; there is: {}",
-            known.join(", ")
+            "--account {name}: there is no such account; {known}"
         ))
     })
 }

@@ -64,7 +64,10 @@ fn what_cannot_be_read_or_asked_is_said_and_no_state_is_opened() {
     let unknown = ["explain", "--text", "x", "--account", "nobody"];
     let (code, _, err) = run(&unknown, &[], "");
     assert_eq!(code, 2);
-    assert!(err.contains("\"nobody\" is not configured"), "{err}");
+    assert!(
+        err.contains("--account nobody: there is no such account; none is configured"),
+        "{err}"
+    );
     let (code, _, err) = run(&["explain", "--text", "x", "--at", "noon"], &[], "");
     assert_eq!(code, 2, "{err}");
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::main_job::{StandIn, variables};
-use crate::support::{Program, get};
+use crate::support::{Program, eventually, get};
 
 /// Everything below a directory, itself included.
 fn below(path: &Path, found: &mut Vec<PathBuf>) {
@@ -32,17 +32,28 @@ fn the_data_directory_and_its_files_are_the_owners_alone_whatever_the_umask_is()
                 &stand_in.url,
                 data.to_str().unwrap(),
                 "127.0.0.1:0",
-            )),
+            ))
+            .env("WXHOOK__SERVER__ALLOW_LIST", "wechat"),
     );
     let (_, admin) = server.ready();
     assert_eq!(get(admin, "/readyz").status, 200);
+    let addresses = data.join("callback-addresses.json");
+    eventually("WeChat's addresses are kept", || {
+        addresses.exists().then_some(())
+    });
     let mut found = Vec::new();
     below(&data, &mut found);
     let names: Vec<_> = found
         .iter()
         .filter_map(|path| path.file_name()?.to_str())
         .collect();
-    for name in ["wxhook.db", "tokens.db", "counters.db", "admin.key"] {
+    for name in [
+        "wxhook.db",
+        "tokens.db",
+        "counters.db",
+        "admin.key",
+        "callback-addresses.json",
+    ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     for path in &found {

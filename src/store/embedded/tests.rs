@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 
 use super::paths::Paths;
 use super::*;
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock};
 use crate::id::{AppId, OpenId};
 use crate::protocol::push::{DedupeKey, Kind};
 use crate::store::{Accepted, Attempt, Ended, Next, PartState, PushState};
@@ -639,4 +640,44 @@ async fn a_damaged_file_is_not_healed_in_silence() {
     let error = open_at(settings(directory.path()), NOW).unwrap_err();
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
     assert!(paths.marker().exists());
+}
+
+/// A clock on which, while it is slow, a second passes between any two looks.
+#[derive(Debug, Default)]
+struct SlowClock {
+    slow: AtomicBool,
+    seconds: AtomicU64,
+}
+
+impl Clock for SlowClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(NOW)
+    }
+
+    fn monotonic(&self) -> Duration {
+        let passed = u64::from(self.slow.load(Ordering::SeqCst));
+        Duration::from_secs(self.seconds.fetch_add(passed, Ordering::SeqCst) + passed)
+    }
+}
+
+#[tokio::test]
+async fn a_slow_commit_makes_one_who_cannot_wait_for_the_next_late_but_not_the_one_after() {
+    let directory = TempDir::new().unwrap();
+    let clock = Arc::new(SlowClock::default());
+    let store =
+        Embedded::open(settings(directory.path()), Arc::<SlowClock>::clone(&clock)).unwrap();
+    clock.slow.store(true, Ordering::SeqCst);
+    store_one(&store, 1).await;
+    clock.slow.store(false, Ordering::SeqCst);
+    let hurried = async |number| {
+        let room = Arc::clone(store.room()).acquire_owned().await.unwrap();
+        let (ticket, outcome) = Ticket::once();
+        let patience = clock.monotonic() + Duration::from_millis(200);
+        store.accept(push(number, 100), room, ticket.until(patience));
+        outcome.await
+    };
+    let refused = hurried(2).await;
+    assert!(matches!(refused, Err(StoreError::Late)), "{refused:?}");
+    let stored = hurried(2).await;
+    assert!(matches!(stored, Ok(Accepted::Stored(_))), "{stored:?}");
 }
