@@ -30,10 +30,11 @@ use crate::webhook::{APP_ID, Door, KEY, NOW, TOKEN, door, open_door, signed_at};
 mod document;
 mod elsewhere;
 mod envelope;
+mod modes;
 mod query;
 mod replayed;
 mod slow;
-mod stage;
+pub(crate) mod stage;
 mod wire;
 
 use stage::{Played, Row, play_all};
