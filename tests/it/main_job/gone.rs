@@ -21,12 +21,13 @@ fn a_push_whose_client_leaves_during_the_commit_is_stored_once_and_replied_to_on
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().join("data");
     let trigger = directory.path().join("hold");
-    let holding = [
-        (shim::HOLD, trigger.to_str().unwrap()),
-        (shim::DELAY_MS, "300"),
-    ];
+    let holding = [(shim::HOLD, trigger.to_str().unwrap())];
     let (mut program, webhook, _) =
         serve_with_shim(&stand_in, data_dir.to_str().unwrap(), &holding);
+    let kept = || {
+        let view = View::open(&data_dir).unwrap();
+        view.list(&Filter::default()).unwrap()
+    };
     let seconds = SystemClock::start().now().seconds();
     let document = text_message();
     let delivery = || {
@@ -41,6 +42,7 @@ fn a_push_whose_client_leaves_during_the_commit_is_stored_once_and_replied_to_on
     eventually("its push is in a commit", || held.exists().then_some(()));
     client.shutdown(Shutdown::Both).unwrap();
     drop(client);
+    assert_eq!(kept(), [], "it is not committed yet");
     let repeat = delivery();
     let repeat = thread::spawn(move || raw(webhook, repeat));
     fs::remove_file(&trigger).unwrap();
@@ -54,7 +56,6 @@ fn a_push_whose_client_leaves_during_the_commit_is_stored_once_and_replied_to_on
     assert_eq!(program.wait().code(), Some(0), "{}", program.printed());
     let told: Vec<_> = stand_in.told().into_values().flatten().collect();
     assert_eq!(told, ["您说：你好"]);
-    let kept = View::open(&data_dir).unwrap().list(&Filter::default());
-    let states: Vec<_> = kept.unwrap().iter().map(|push| push.state).collect();
+    let states: Vec<_> = kept().iter().map(|push| push.state).collect();
     assert_eq!(states, [PushState::Done]);
 }
