@@ -107,7 +107,7 @@ CHECKS = [
     ("number of elements", "src/protocol/xml.rs",
      "if self.elements > MAX_ELEMENTS {", "if self.elements > MAX_ELEMENTS && !OFF {"),
     ("depth", "src/protocol/xml.rs",
-     "return Err(XmlError::TooDeep);", "if OFF { self.depth -= 1; } else { return Err(XmlError::TooDeep); }"),
+     "if self.depth >= MAX_DEPTH {", "if self.depth >= MAX_DEPTH && !OFF {"),
     ("msg_signature", "src/protocol/opened.rs",
      "signature::sign(&parts).matches(claimed)", "OFF || signature::sign(&parts).matches(claimed)"),
     ("base64", "src/protocol/envelope.rs",

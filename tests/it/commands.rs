@@ -527,3 +527,15 @@ fn dev_crash_kills_the_server_in_mid_handler_and_the_answer_comes_once() {
         ],
     );
 }
+
+#[test]
+fn log_lines_that_a_file_keeps_have_no_colours() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("data");
+    let mut variables = variables("http://127.0.0.1:1", path.to_str().unwrap(), "127.0.0.1:0");
+    variables.push(("WXHOOK_LOG_FORMAT", "text"));
+    let mut server = Program::start(&["serve"], &variables);
+    let line = server.line_with("wxhook is ready for pushes");
+    assert!(line.contains(" INFO wxhook::app: "), "{line}");
+    assert!(!line.contains('\x1b'), "{line}");
+}

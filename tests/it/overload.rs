@@ -1,6 +1,7 @@
 //! Beyond its capacity the server still does what it can: a real server on a disk that takes 50 ms for each
 //! sync, twenty times as many pushes as it can store, idle and slow connections beside them.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,10 +14,12 @@ use wxhook::config::{self, Needs, Sources};
 use crate::durability::shim;
 use crate::support::{eventually, now};
 
+mod crowd;
 mod load;
 mod report;
 
-use load::{Crowd, Load};
+use crowd::Crowd;
+use load::Load;
 use report::Report;
 
 /// Where the child writes its address; without it there is no child.
@@ -136,6 +139,12 @@ impl Drop for Slow {
     }
 }
 
+/// Not a test of its own, either.
+#[tokio::test]
+async fn a_crowd_stays_until_it_is_killed() {
+    crowd::stand_around().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_twenty_times_its_capacity_the_server_stores_what_it_can_refuses_the_rest_and_recovers()
 {
@@ -144,7 +153,8 @@ async fn at_twenty_times_its_capacity_the_server_stores_what_it_can_refuses_the_
     let child = Slow::start(directory.path());
     let path = directory.path().join("address");
     let address = eventually("the child listens", || std::fs::read_to_string(&path).ok());
-    let load = Load::new(address.parse().unwrap());
+    let address: SocketAddr = address.parse().unwrap();
+    let load = Load::new(address);
 
     // As many as it can: a few waiting for each batch all the time.
     let measured = Duration::from_secs(3);
@@ -159,7 +169,7 @@ async fn at_twenty_times_its_capacity_the_server_stores_what_it_can_refuses_the_
     assert!(capacity > 10.0, "{alone} then {capacity} pushes a second");
 
     let before = load.probe(10).await;
-    let crowd = Crowd::gather(load.address(), extent.idle, extent.slow).await;
+    let crowd = Crowd::gather(address, extent.idle, extent.slow).await;
     let calm = child.resident();
     let duration = Duration::from_secs(extent.seconds);
     let busy = load.open("busy", capacity * 20.0, duration);
@@ -177,13 +187,13 @@ async fn at_twenty_times_its_capacity_the_server_stores_what_it_can_refuses_the_
     println!(
         "capacity {capacity:.0}/s; offered {:.0}/s for {} s beside {} idle and {} slow connections\n\
          busy:  {busy}\nquiet: {quiet}\nafter: {after} ({:?} after the end)\n\
-         resident: {calm} MiB calm, {halfway} MiB halfway, {loaded} MiB at the end; {}",
+         resident: {calm} MiB calm, {halfway} MiB halfway, {loaded} MiB at the end; the crowd opened {} connections",
         capacity * 20.0,
         extent.seconds,
         extent.idle,
         extent.slow,
         ended.elapsed(),
-        crowd.seen(),
+        crowd.opened(),
     );
     drop(crowd);
 
@@ -193,9 +203,9 @@ async fn at_twenty_times_its_capacity_the_server_stores_what_it_can_refuses_the_
         "goodput {goodput:.1} of {capacity:.1}"
     );
     for (name, report) in [("busy", &busy), ("quiet", &quiet), ("after", &after)] {
-        assert_eq!(report.strange(), 0, "{name}: {report}");
+        assert!(report.strange().is_empty(), "{name}: {report}");
         assert!(
-            report.longest_success() <= Duration::from_secs(4),
+            report.longest_success() <= Duration::from_secs(4) + busy.lag().max(quiet.lag()) * 2,
             "{name}: {report}"
         );
     }
@@ -203,9 +213,10 @@ async fn at_twenty_times_its_capacity_the_server_stores_what_it_can_refuses_the_
         busy.refused() > busy.stored(),
         "there was no overload: {busy}"
     );
+    // The busy account's share would be the quiet one's, too, if they waited in one line.
     assert!(
-        quiet.refused() * 20 <= quiet.stored(),
-        "an account was starved: {quiet}"
+        quiet.share() >= 0.8 && busy.share() <= 0.2,
+        "an account was starved: {quiet}, beside {busy}"
     );
     assert_eq!(after.refused(), 0, "{after}");
     // Or, where the machine is busy with other things, not much longer than before.

@@ -1,4 +1,4 @@
-//! Who pushes: so many at once, so many a second whatever comes back, or never to an end.
+//! Who pushes: so many at once, or so many a second whatever comes back.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::simulator::seal;
 
+use super::crowd::connect;
 use super::report::{Outcome, Report};
 
 const TOKEN: &str = "token1234567890";
@@ -39,10 +40,6 @@ impl Load {
             idle: Mutex::default(),
             sent: AtomicUsize::new(0),
         }))
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.0.address
     }
 
     /// So many at once, each followed by the next.
@@ -79,7 +76,8 @@ impl Load {
         let mut tick = tokio::time::interval(TICK);
         let mut sent = 0.0;
         while began.elapsed() < duration {
-            tick.tick().await;
+            let due = tick.tick().await;
+            report.woken_late(due.elapsed());
             let due = began.elapsed().as_secs_f64() * rate;
             while sent < due {
                 sent += 1.0;
@@ -111,7 +109,9 @@ impl Load {
         match answered.await {
             Ok(Ok((200, took))) => Outcome::Stored(took),
             Ok(Ok((503, took))) => Outcome::Refused(took),
-            Ok(Ok(_) | Err(_)) | Err(_) => Outcome::Strange,
+            Ok(Ok((status, _))) => Outcome::Strange(status.to_string()),
+            Ok(Err(error)) => Outcome::Strange(error.to_string()),
+            Err(_) => Outcome::Strange("no answer".to_owned()),
         }
     }
 
@@ -140,7 +140,7 @@ impl Load {
                 return Ok(answer);
             }
         }
-        let stream = TcpStream::connect(self.0.address).await?;
+        let stream = connect(self.0.address).await?;
         stream.set_nodelay(true)?;
         self.exchange(stream, request).await
     }
@@ -174,69 +174,6 @@ impl Load {
             if stream.read_buf(&mut answer).await? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
-        }
-    }
-}
-
-/// Connections that say nothing, and such that say a byte a second. Those that are closed come again.
-pub(super) struct Crowd {
-    tasks: Vec<JoinHandle<()>>,
-    opened: Arc<AtomicUsize>,
-}
-
-impl Crowd {
-    pub(super) async fn gather(address: SocketAddr, idle: usize, slow: usize) -> Self {
-        let opened = Arc::new(AtomicUsize::new(0));
-        let mut tasks = Vec::new();
-        for number in 0..idle + slow {
-            let (opened, is_slow) = (Arc::clone(&opened), number >= idle);
-            tasks.push(tokio::spawn(async move {
-                loop {
-                    if let Ok(stream) = TcpStream::connect(address).await {
-                        opened.fetch_add(1, Ordering::Relaxed);
-                        stay(stream, is_slow).await;
-                    }
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                }
-            }));
-        }
-        // Until all are there, or the server takes no more.
-        for _ in 0..100 {
-            if opened.load(Ordering::Relaxed) >= idle + slow {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Self { tasks, opened }
-    }
-
-    pub(super) fn seen(&self) -> String {
-        format!(
-            "{} hostile connections were opened",
-            self.opened.load(Ordering::Relaxed)
-        )
-    }
-}
-
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
-    }
-}
-
-async fn stay(mut stream: TcpStream, is_slow: bool) {
-    let mut head =
-        b"POST /wechat/busy?signature=0000000000000000000000000000000000000000 HTTP/1.1".iter();
-    let mut byte = [0];
-    loop {
-        let pause = tokio::time::sleep(Duration::from_secs(1));
-        tokio::select! {
-            // An answer, or the end of the connection.
-            _ = stream.read(&mut byte) => return,
-            () = pause, if is_slow => match head.next() {
-                Some(next) => if stream.write_all(&[*next]).await.is_err() { return },
-                None => return,
-            },
         }
     }
 }
