@@ -18,6 +18,8 @@ use super::report::{Outcome, Report};
 const TOKEN: &str = "token1234567890";
 /// How often what is due is sent.
 const TICK: Duration = Duration::from_millis(5);
+/// Different followers.
+const USERS: usize = 1_000;
 /// Longer than any answer may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -119,9 +121,10 @@ impl Load {
         let number = self.0.sent.fetch_add(1, Ordering::Relaxed);
         let seconds = self.0.clock.now().seconds();
         let (nonce, timestamp) = (format!("9{number}"), seconds.to_string());
+        let user = number % USERS;
         let signature = seal::sign(&[TOKEN, &timestamp, &nonce]);
         let body = format!(
-            "<xml><ToUserName>gh_1</ToUserName><FromUserName>o{number}</FromUserName><CreateTime>{seconds}</CreateTime>\
+            "<xml><ToUserName>gh_1</ToUserName><FromUserName>o{user}</FromUserName><CreateTime>{seconds}</CreateTime>\
              <MsgType>text</MsgType><Content><![CDATA[你好]]></Content><MsgId>{number}</MsgId></xml>"
         );
         let length = body.len();
