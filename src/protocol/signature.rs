@@ -120,6 +120,18 @@ mod tests {
     }
 
     #[test]
+    fn every_single_bit_of_what_is_claimed_matters() {
+        let signature = sign(&[b"weixin", b"1357982061", b"1358161344"]);
+        // The eighth bit makes a byte that is no text, and so nothing that can be claimed.
+        for (byte, bit) in (0..40).flat_map(|byte| (0..7).map(move |bit| (byte, bit))) {
+            let mut claimed = signature.0;
+            claimed[byte] ^= 1 << bit;
+            let claimed = std::str::from_utf8(&claimed).unwrap();
+            assert!(!signature.matches(claimed), "byte {byte}, bit {bit}");
+        }
+    }
+
+    #[test]
     fn every_single_bit_of_every_part_matters() {
         let parts = ["mpInboundT0ken", "1718000000", "904211378", "q3V0+/=="];
         let signed = sign(&parts.map(str::as_bytes)).to_string();

@@ -22,7 +22,7 @@ use wxhook::store::{
 use wxhook::{Content, Conversation, ConversationError, Error, Image, Router, step};
 
 use crate::crash::push_texts;
-use crate::dispatch::kit::{House, Platform, account, quick};
+use crate::dispatch::kit::{House, Platform, account, other_account, quick};
 use crate::main_job::{StandIn, variables};
 use crate::support::{Program, eventually, open_store, run};
 
@@ -198,6 +198,31 @@ async fn every_push_sees_what_the_one_before_it_set_and_users_do_not_mix() {
     for (number, user) in users.iter().enumerate() {
         let expected = format!("{user}: {}", 11 + number);
         assert_eq!(house.platform.texts(user), [expected]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_of_two_accounts_has_a_conversation_with_each() {
+    let directory = TempDir::new().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let (house, _store) = house(directory.path(), &clock);
+    let open = house.engine(Router::<()>::new().fallback(count), (), quick());
+    let accounts = [(account(), 3), (other_account(), 5)];
+    for round in 0..5 {
+        for (account, rounds) in &accounts {
+            if round < *rounds {
+                house.text_to(account, "a", "one more").await;
+            }
+        }
+    }
+    for (account, _) in &accounts {
+        house.text_to(account, "a", "end").await;
+    }
+    house.settled().await;
+    assert!(open.stop().await.clean);
+    for (account, rounds) in &accounts {
+        let expected = format!("a: {rounds}");
+        assert_eq!(house.platform.texts_of(account), [expected], "{account}");
     }
 }
 

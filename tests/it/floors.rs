@@ -36,6 +36,8 @@ const PURE: &[&str] = &[
     "nearest",
     "alert/rules",
     "simulator/platform",
+    "store/memory/model",
+    "store/seen",
 ];
 
 /// Modules that may name the web framework.
@@ -130,6 +132,10 @@ const RULES: &[(&str, Rule)] = &[
     (
         "pure modules have no async, clock or I/O",
         pure_modules_are_pure,
+    ),
+    (
+        "only the system is asked for chances",
+        chances_are_the_systems,
     ),
     (
         "secrets leave where it is listed",
@@ -250,6 +256,19 @@ fn pure_modules_are_pure(source: &Source) -> Vec<(usize, String)> {
     matching(source.production(), impure)
 }
 
+/// Nonces, keys and what an envelope begins with must be unpredictable, so that nothing that ships has a generator
+/// with a seed. The local WeChat has one: its runs can be repeated.
+fn chances_are_the_systems(source: &Source) -> Vec<(usize, String)> {
+    let inside = source.path.starts_with("src/") || source.path.starts_with("handlers/");
+    if !inside || source.is_within("simulator") {
+        return Vec::new();
+    }
+    matching(
+        source.production(),
+        r"\b(rand|fastrand|SmallRng|StdRng|simulator::random)\b",
+    )
+}
+
 fn secrets_leave_where_it_is_listed(source: &Source) -> Vec<(usize, String)> {
     let inside = source.path.starts_with("src/") && source.path != "src/secret.rs";
     if !inside && !source.path.starts_with("handlers/") {
@@ -339,6 +358,11 @@ fn every_rule_finds_what_it_forbids() {
             "src/simulator/platform/token.rs",
             "let at = SystemTime::now();",
         ),
+        ("src/http/passive.rs", "let nonce = fastrand::u64(..);"),
+        (
+            "handlers/order.rs",
+            "let mut chances = rand::rngs::StdRng::seed_from_u64(7);",
+        ),
         ("src/http/webhook.rs", "log(key.expose());"),
         ("src/token/request.rs", "fn f() {}"),
         ("src/store/memory.rs", "use super::super::id;"),
@@ -361,6 +385,8 @@ fn every_rule_finds_what_it_forbids() {
     src/app/start.rs:1: only config reads the environment: env::var
     src/protocol/query.rs:1: pure modules have no async, clock or I/O: async
     src/simulator/platform/token.rs:1: pure modules have no async, clock or I/O: SystemTime
+    src/http/passive.rs:1: only the system is asked for chances: fastrand
+    handlers/order.rs:1: only the system is asked for chances: rand
     src/http/webhook.rs:1: secrets leave where it is listed: .expose()
     src/token/request.rs:1: secrets leave where it is listed: is listed in EXPOSING, and exposes nothing
     src/store/memory.rs:1: paths are not climbed: super::super
@@ -385,6 +411,11 @@ fn no_rule_finds_what_is_allowed() {
             "use crate::protocol::push::Kind;\n#[cfg(test)]\nmod tests { use std::fs; }",
         ),
         ("src/secret.rs", "pub fn expose(&self) -> &str { &self.0 }"),
+        (
+            "src/simulator/skin.rs",
+            "use crate::simulator::random::Random;",
+        ),
+        ("src/http/passive.rs", "getrandom::fill(&mut random)?;"),
         (
             "handlers/main.rs",
             "use wxhook::main;\nmod echo;\nuse crate::echo::echo;",

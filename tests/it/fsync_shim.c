@@ -1,6 +1,8 @@
 /* Stands between a process and its disk: LD_PRELOAD it.
  *
  * FSYNC_SHIM_DELAY_MS    every sync takes so much longer
+ * FSYNC_SHIM_HOLD        path of a trigger: while that file exists, syncs of *-wal wait. The first to do so
+ *                         makes a file of that name with .held behind it
  * FSYNC_SHIM_FAIL_WAL    path of a trigger: while that file exists, syncs of *-wal fail with EIO
  * FSYNC_SHIM_FAIL_MAIN   path of a trigger: while that file exists, syncs of *.db fail with EIO
  * FSYNC_SHIM_FULL        path of a trigger: while that file exists the disk is full. Writes of *.reserve
@@ -49,6 +51,17 @@ static void delay(void) {
     while (milliseconds > 0 && nanosleep(&time, &time) != 0 && errno == EINTR) {}
 }
 
+static void hold(void) {
+    const char *trigger = getenv("FSYNC_SHIM_HOLD");
+    if (!trigger || access(trigger, F_OK) != 0) return;
+    char held[4096];
+    snprintf(held, sizeof held, "%s.held", trigger);
+    int file = open(held, O_WRONLY | O_CREAT, 0600);
+    if (file >= 0) close(file);
+    struct timespec time = {0, 1000000};
+    while (access(trigger, F_OK) == 0) nanosleep(&time, NULL);
+}
+
 static void note(enum kind kind, int failed, int fd) {
     static const char *const names[] = {"wal", "main", "other", "other"};
     const char *log = getenv("FSYNC_SHIM_LOG");
@@ -67,6 +80,7 @@ static void note(enum kind kind, int failed, int fd) {
 static int sync_by(long number, int fd) {
     enum kind kind = kind_of(fd);
     delay();
+    if (kind == WAL) hold();
     int failed = (kind == WAL && is_triggered("FSYNC_SHIM_FAIL_WAL")) ||
                  (kind == MAIN && is_triggered("FSYNC_SHIM_FAIL_MAIN"));
     int result = failed ? -1 : (int)syscall(number, fd);

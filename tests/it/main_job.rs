@@ -19,6 +19,8 @@ use wxhook::{Content, OpenId, Router, State};
 use crate::durability::shim;
 use crate::support::{Program, command, eventually, get, now, run};
 
+mod gone;
+
 pub(crate) const APP_ID: &str = "wx0123456789abcdef";
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const TOKEN: &str = "token1234567890";

@@ -22,6 +22,8 @@ use wxhook::{Content, Router, State};
 use crate::main_job::{APP_ID, KEY, StandIn, TOKEN, config, variables};
 use crate::support::{Program, eventually, eventually_within, get, now};
 
+mod repeats;
+
 const SEND: &str = "/cgi-bin/message/custom/send";
 
 /// How often each text was handled.
@@ -262,34 +264,6 @@ fn a_route_can_wait_where_its_account_does_not_and_the_other_way_round() {
     let scene = Scene::with(never, &[WITHIN]);
     assert_eq!(answer(&scene.push("never")), None);
     assert_eq!(answer(&scene.push("10-always")), Some("10-always"));
-}
-
-#[test]
-fn a_repeat_joins_its_push_and_gets_the_answer_of_the_one_run() {
-    let scene = Scene::start(&[WITHIN]);
-    // WeChat hangs up early and repeats, twice or more.
-    let mut impatient = scene
-        .pusher()
-        .with_limit(Duration::from_millis(800))
-        .with_repeats(20);
-    let report = push_with(&mut impatient, "2000-repeated");
-    assert_eq!(answer(&report), Some("2000-repeated"));
-    assert!(report.attempts.len() >= 3, "{report:?}");
-    assert_eq!(scene.story().parts[0].state, PartState::Sent);
-    assert_eq!((scene.calls(), scene.runs("2000-repeated")), (0, 1));
-}
-
-#[test]
-fn a_repeat_after_the_answer_gets_the_same_answer_again() {
-    let scene = Scene::start(&[WITHIN]);
-    let mut pusher = scene.pusher();
-    let push = pusher.make(Gesture::Text("50-again".to_owned()), "oPassiveUser");
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    for _ in 0..3 {
-        let report = runtime.block_on(pusher.push(&push));
-        assert_eq!(answer(&report), Some("50-again"));
-    }
-    assert_eq!((scene.calls(), scene.runs("50-again")), (0, 1));
 }
 
 #[test]

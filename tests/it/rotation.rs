@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use wxhook::Router;
+use wxhook::app::{Exit, Server};
 use wxhook::clock::{Clock, SystemClock};
 use wxhook::id::AppId;
 use wxhook::secret::PushToken;
@@ -17,7 +19,7 @@ use wxhook::simulator::seal;
 use wxhook::store::Filter;
 use wxhook::store::embedded::View;
 
-use crate::main_job::{APP_ID, KEY, StandIn, TOKEN, variables};
+use crate::main_job::{APP_ID, KEY, StandIn, TOKEN, config, variables};
 use crate::support::{LIMIT, Program, eventually, get, post, run};
 use crate::webhook::signed_at;
 
@@ -208,6 +210,37 @@ fn secrets_are_rotated_under_load_and_not_one_push_is_refused() {
 
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0), "{}", server.printed());
+}
+
+#[test]
+fn new_and_old_secrets_in_turn_are_all_taken_while_both_are_valid() {
+    let stand_in = StandIn::start();
+    let data = tempfile::tempdir().unwrap();
+    let both = [
+        ("WECHAT_TOKEN", NEXT_TOKEN),
+        ("WECHAT_ENCODING_AES_KEY", NEXT_KEY),
+        ("WECHAT_PREVIOUS_TOKEN", TOKEN),
+        ("WECHAT_PREVIOUS_ENCODING_AES_KEY", KEY),
+    ];
+    let config = config(&stand_in.url, data.path().to_str().unwrap(), &both);
+    let routes = Router::new().fallback(async || ()).with_state(()).unwrap();
+    let server = Server::start(config, routes).unwrap();
+    let address = server.webhook_address();
+    let old = identity(address, "/wechat", TOKEN, KEY);
+    let new = identity(address, "/wechat", NEXT_TOKEN, NEXT_KEY);
+    // What comes with the new ones does not end the old ones: the platform's nodes change one after another.
+    for (seed, identity) in (1..).zip([&new, &old, &new, &old]) {
+        let report = push(identity, seed);
+        assert!(is_taken(&report), "push {seed}: {report:?}");
+        assert_eq!(report.attempts[0].status, Some(200));
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let kept = runtime.block_on(server.inbox().list(Filter::default()));
+    let kept = kept.unwrap();
+    let verified: Vec<&str> = kept.iter().map(|push| push.verified.as_str()).collect();
+    let (new, old) = ("secure", "secure, previous token and key");
+    assert_eq!(verified, [new, old, new, old]);
+    assert_eq!(server.stop(), Exit::Clean);
 }
 
 /// What `/readyz` tells of the configuration.

@@ -107,6 +107,18 @@ pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {
     )
 }
 
+/// The admin key of servers that are asked by [`counter`].
+pub(crate) const ADMIN: &str = "the-admin-key-of-the-tests";
+
+/// One counter of a running server.
+pub(crate) fn counter(admin: SocketAddr, name: &str) -> u64 {
+    let question = format!(
+        "GET /v1/counters HTTP/1.1\r\nHost: {admin}\r\nAuthorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n"
+    );
+    let counters: Value = serde_json::from_str(&raw(admin, question).body).unwrap();
+    counters[name].as_u64().unwrap()
+}
+
 /// A process of the real program, with an environment of its own. Killed when dropped.
 pub(crate) struct Program {
     child: Child,

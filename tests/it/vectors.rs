@@ -93,11 +93,11 @@ impl Own {
         )
     }
 
-    fn open(&self, credentials: &Credentials, body: String) -> Result<Opened, OpenError> {
+    fn open(&self, credentials: &Credentials, body: impl Into<Bytes>) -> Result<Opened, OpenError> {
         let query = self.query();
         let sealed = Sealed::parse(&query).expect("a query");
         let verified = sealed.verify(credentials).expect("a right signature");
-        verified.open(credentials, Bytes::from(body))
+        verified.open(credentials, body.into())
     }
 }
 
@@ -118,7 +118,7 @@ fn class(opened: &Result<Opened, OpenError>) -> &'static str {
 #[test]
 fn every_signature_vector_is_reproduced() {
     let vectors = vectors().signatures;
-    assert_eq!(vectors.len(), 5);
+    assert_eq!(vectors.len(), 8);
     for vector in vectors {
         let Signature {
             token,
@@ -204,6 +204,45 @@ fn every_odd_content_is_read_as_the_user_wrote_it() {
         odd += 1;
     }
     assert_eq!(odd, 8);
+}
+
+/// The bytes, one changed bit in each.
+fn with_each_bit_changed(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    (0..bytes.len() * 8).map(|bit| {
+        let mut changed = bytes.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        (bit, changed)
+    })
+}
+
+#[test]
+fn every_single_bit_of_msg_signature_and_ciphertext_matters() {
+    let all = vectors().own;
+    let vector = &all[0];
+    for mode in [Mode::Secure, Mode::Compatible] {
+        let credentials = vector.usual(mode);
+        let mut changes = 0;
+        for (bit, changed) in with_each_bit_changed(vector.msg_signature.as_bytes()) {
+            let escaped: String = changed.iter().map(|byte| format!("%{byte:02x}")).collect();
+            let query = vector.query().replace(&vector.msg_signature, &escaped);
+            // Some bytes are no text: the query itself is refused then.
+            if let Ok(sealed) = Sealed::parse(&query) {
+                let verified = sealed.verify(&credentials).unwrap();
+                let opened = verified.open(&credentials, Bytes::from(vector.secure_body()));
+                assert_eq!(opened.err(), Some(OpenError::MsgSignature), "bit {bit}");
+            }
+            changes += 1;
+        }
+        assert_eq!(changes, 40 * 8);
+        let body = vector.secure_body();
+        let (before, after) = body.split_once(&vector.encrypt).unwrap();
+        for (bit, changed) in with_each_bit_changed(vector.encrypt.as_bytes()) {
+            let body = [before.as_bytes(), &changed, after.as_bytes()].concat();
+            let opened = vector.open(&credentials, body);
+            assert!(opened.is_err(), "{mode:?}, bit {bit}: {opened:?}");
+        }
+        assert!(vector.open(&credentials, body.clone()).is_ok());
+    }
 }
 
 #[test]

@@ -28,6 +28,10 @@ use wxhook::transport::{self, HttpTransport};
 
 use crate::support::{Answer, get, now, post, raw};
 
+mod echoes;
+mod malformed;
+mod repeats;
+
 pub(crate) const TOKEN: &str = "token1234567890";
 pub(crate) const KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 pub(crate) const APP_ID: &str = "wx0123456789abcdef";
@@ -48,19 +52,19 @@ pub(crate) fn open_door(mode: Mode, settings: Settings) -> Door {
 }
 
 fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
-    let clock = Arc::new(ManualClock::at(NOW));
-    let inbox = MemoryInbox::new(Arc::clone(&clock) as Arc<dyn Clock>);
-    let counters = Arc::new(Counters::default());
-    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = Settings {
-        listen: any_port,
-        admin_listen: any_port,
-        workers: 2,
-        ..settings
+    let paths: &[&str] = match role {
+        Role::Account => &["/wechat", "/wechat/default"],
+        Role::Component => &["/component/default"],
     };
+    let account = account_of(role, "default", APP_ID, mode, paths);
+    open_door_for(vec![account], mode, settings)
+}
+
+/// Whose pushes come to these paths, signed and sealed with the Token and the key of these tests.
+fn account_of(role: Role, name: &str, app_id: &str, mode: Mode, paths: &[&str]) -> Account {
     let key = envelope::decode_key(KEY).unwrap();
     let credentials = Credentials::new(
-        AppId::parse(APP_ID).unwrap(),
+        AppId::parse(app_id).unwrap(),
         mode,
         Rotating {
             current: PushToken::new(TOKEN),
@@ -71,22 +75,33 @@ fn open_door_of(role: Role, mode: Mode, settings: Settings) -> Door {
             previous: None,
         }),
     );
-    let account = Account {
+    Account {
         passive: PassiveTerms::default(),
-        name: "default".to_owned(),
+        name: name.to_owned(),
         credentials: credentials.unwrap(),
-        paths: match role {
-            Role::Account => vec!["/wechat".to_owned(), "/wechat/default".to_owned()],
-            Role::Component => vec!["/component/default".to_owned()],
-        },
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         role,
         release_check: role == Role::Component,
+    }
+}
+
+/// A door of several accounts, which have one mode.
+fn open_door_for(accounts: Vec<Account>, mode: Mode, settings: Settings) -> Door {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let inbox = MemoryInbox::new(Arc::clone(&clock) as Arc<dyn Clock>);
+    let counters = Arc::new(Counters::default());
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    let settings = Settings {
+        listen: any_port,
+        admin_listen: any_port,
+        workers: 2,
+        ..settings
     };
     let listeners = Listeners::bind(&settings).unwrap();
     let (address, admin) = listeners.addresses().unwrap();
     let store = Arc::clone(&inbox) as Arc<dyn Inbox>;
     let webhook = Webhook::new(
-        vec![account],
+        accounts,
         &settings,
         Arc::clone(&store),
         Arc::clone(&clock) as Arc<dyn Clock>,

@@ -252,6 +252,12 @@ fn repeats_have_the_same_key_and_different_pushes_different_ones() {
             false,
         ),
         (
+            "the same id of another type",
+            base.clone(),
+            base.replace("<MsgType>text<", "<MsgType>link<"),
+            false,
+        ),
+        (
             "parts that run into each other",
             message("7", "o11", "1", "a"),
             message("7", "o1", "11", "a"),

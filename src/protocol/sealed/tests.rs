@@ -164,6 +164,36 @@ fn a_request_is_verified_only_by_a_token_and_in_the_configured_mode() {
 }
 
 #[test]
+fn every_single_bit_of_what_is_signed_and_of_its_signature_matters() {
+    let (timestamp, nonce) = ("1718000000", "904211378");
+    let parts = ["n3w", timestamp, nonce].map(str::as_bytes);
+    let signature = signature::sign(&parts).to_string();
+    let values = [
+        ("signature", signature.as_str()),
+        ("timestamp", timestamp),
+        ("nonce", nonce),
+    ];
+    let credentials = credentials(Mode::Plain);
+    let is_taken = |name: &str, value: &[u8]| {
+        let escaped: String = value.iter().map(|byte| format!("%{byte:02x}")).collect();
+        let pairs = values.map(|(other, usual)| match other == name {
+            true => format!("{other}={escaped}"),
+            false => format!("{other}={usual}"),
+        });
+        let query = pairs.join("&");
+        Sealed::parse(&query).is_ok_and(|sealed| sealed.verify(&credentials).is_ok())
+    };
+    for (name, value) in values {
+        assert!(is_taken(name, value.as_bytes()), "{name} as it was signed");
+        for bit in 0..value.len() * 8 {
+            let mut changed = value.as_bytes().to_vec();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(!is_taken(name, &changed), "{name}, bit {bit}");
+        }
+    }
+}
+
+#[test]
 fn an_echo_comes_back_as_it_was_sent_and_does_not_open_a_plaintext_push() {
     let query = signed("n3w", "&echostr=%3Cb%3E%2B5833258582299191661");
     let credentials = credentials(Mode::Secure);

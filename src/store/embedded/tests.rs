@@ -234,6 +234,25 @@ async fn what_is_queued_is_committed_by_a_close_and_nothing_is_taken_after_it() 
 }
 
 #[tokio::test]
+async fn of_several_at_once_with_one_key_the_first_is_stored_and_the_others_are_its_repeats() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path());
+    // Other pushes lie between them, so that a batch is more than one key.
+    let all = (0..8).flat_map(|number| [push(7, 100), push(100 + number, 100)]);
+    let outcomes = join_all(all.map(|push| accept(&store, push))).await;
+    let of_the_key: Vec<Accepted> = outcomes
+        .into_iter()
+        .step_by(2)
+        .map(Result::unwrap)
+        .collect();
+    let Accepted::Stored(first) = of_the_key[0] else {
+        panic!("the first is new, and yet {of_the_key:?}");
+    };
+    assert_eq!(of_the_key[1..], [Accepted::Repeat(first); 7]);
+    assert_eq!(states(&store).await.len(), 9);
+}
+
+#[tokio::test]
 async fn more_changes_than_the_queue_holds_wait_for_their_turn() {
     let directory = TempDir::new().unwrap();
     let store = open(directory.path());

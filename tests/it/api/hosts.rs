@@ -1,29 +1,17 @@
 //! The real program with two API hosts, the first of which fails: what its users get, and how often.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 
-use serde_json::Value;
 use wxhook::clock::SystemClock;
 use wxhook::simulator::platform::{Fault, FaultRule, Shape, When};
 use wxhook::simulator::skin::Skin;
 
 use crate::main_job::{StandIn, variables};
-use crate::support::{Program, eventually, raw, run};
+use crate::support::{ADMIN, Program, counter, eventually, run};
 
 const MESSAGES: u64 = 30;
 const SEND: &str = "/cgi-bin/message/custom/send";
-
-const ADMIN: &str = "the-admin-key-of-the-tests";
-
-/// One counter of the running server.
-fn counter(admin: SocketAddr, name: &str) -> u64 {
-    let question = format!(
-        "GET /v1/counters HTTP/1.1\r\nHost: {admin}\r\nAuthorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n"
-    );
-    let counters: Value = serde_json::from_str(&raw(admin, question).body).unwrap();
-    counters[name].as_u64().unwrap()
-}
 
 /// How many messages of one user surely arrived, and of how many that is not known.
 fn pushed(stand_in: &StandIn, hosts: &str) -> (u64, u64, String) {

@@ -29,11 +29,24 @@ pub(crate) fn account() -> AppId {
     AppId::parse("wx0123456789abcdef").unwrap()
 }
 
+/// Another account, with the same users.
+pub(crate) fn other_account() -> AppId {
+    AppId::parse("wxfedcba9876543210").unwrap()
+}
+
+/// A message, as it was handed over.
+#[derive(Debug, Clone)]
+struct Delivered {
+    account: AppId,
+    user: String,
+    text: String,
+}
+
 /// Plays the platform: takes every message, or does what the script says first.
 #[derive(Debug, Default)]
 pub(crate) struct Platform {
     script: Mutex<VecDeque<Delivery>>,
-    delivered: Mutex<Vec<(String, String)>>,
+    delivered: Mutex<Vec<Delivered>>,
     /// While there is one, each answer needs a permit of it.
     pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
 }
@@ -51,24 +64,37 @@ impl Platform {
         let delivered = self.delivered.lock().unwrap();
         let shown = delivered
             .iter()
-            .map(|(user, text)| format!("{user}: {text}"));
+            .map(|Delivered { user, text, .. }| format!("{user}: {text}"));
         shown.collect()
     }
 
     /// What arrived at one user.
     pub(crate) fn texts(&self, user: &str) -> Vec<String> {
         let delivered = self.delivered.lock().unwrap();
-        let theirs = delivered.iter().filter(|(to, _)| to == user);
-        theirs.map(|(_, text)| text.clone()).collect()
+        let theirs = delivered.iter().filter(|message| message.user == user);
+        theirs.map(|message| message.text.clone()).collect()
+    }
+
+    /// What was handed over in the name of one account, to whomever.
+    pub(crate) fn texts_of(&self, account: &AppId) -> Vec<String> {
+        let delivered = self.delivered.lock().unwrap();
+        let its_own = delivered
+            .iter()
+            .filter(|message| message.account == *account);
+        its_own.map(|message| message.text.clone()).collect()
     }
 }
 
 impl Courier for Platform {
-    fn deliver(&self, _account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {
+    fn deliver(&self, account: &AppId, message: Bytes) -> BoxFuture<'static, Delivery> {
         let json: serde_json::Value = serde_json::from_slice(&message).unwrap();
         let user = json["touser"].as_str().unwrap().to_owned();
         let text = json["text"]["content"].as_str().unwrap().to_owned();
-        self.delivered.lock().unwrap().push((user, text));
+        self.delivered.lock().unwrap().push(Delivered {
+            account: account.clone(),
+            user,
+            text,
+        });
         let answer = self.script.lock().unwrap().pop_front();
         let gate = self.gate.lock().unwrap().clone();
         async move {
@@ -197,8 +223,13 @@ impl House {
 
     /// A text message of a user.
     pub(crate) async fn text(&self, user: &str, content: &str) -> PushId {
+        self.text_to(&account(), user, content).await
+    }
+
+    /// The same to another account.
+    pub(crate) async fn text_to(&self, account: &AppId, user: &str, content: &str) -> PushId {
         let inner = format!("<MsgType>text</MsgType><Content><![CDATA[{content}]]></Content>");
-        self.push(user, Kind::Message, &inner).await
+        self.push_to(account, user, Kind::Message, &inner).await
     }
 
     pub(crate) async fn event(&self, user: &str, event: &str) -> PushId {
@@ -224,6 +255,10 @@ impl House {
     }
 
     async fn push(&self, user: &str, kind: Kind, inner: &str) -> PushId {
+        self.push_to(&account(), user, kind, inner).await
+    }
+
+    async fn push_to(&self, account: &AppId, user: &str, kind: Kind, inner: &str) -> PushId {
         let number = {
             let mut next = self.next.lock().unwrap();
             *next += 1;
@@ -236,7 +271,7 @@ impl House {
              <CreateTime>1700000000</CreateTime><MsgId>{number}</MsgId>{inner}</xml>"
         );
         let push = NewPush {
-            account: account(),
+            account: account.clone(),
             user: OpenId::new(user),
             kind,
             key: DedupeKey(key),

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 /// Milliseconds that every sync takes longer.
 pub(crate) const DELAY_MS: &str = "FSYNC_SHIM_DELAY_MS";
+/// Path of a trigger: while that file exists, syncs of the write-ahead log wait. A file of that name with `.held`
+/// behind it is there as soon as one does.
+pub(crate) const HOLD: &str = "FSYNC_SHIM_HOLD";
 /// Path of a trigger: while that file exists, syncs of the write-ahead log fail with EIO.
 pub(crate) const FAIL_WAL: &str = "FSYNC_SHIM_FAIL_WAL";
 /// Path of a trigger: while that file exists, syncs of the main file fail with EIO.

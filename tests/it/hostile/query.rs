@@ -5,7 +5,7 @@ use wxhook::protocol::Mode;
 use wxhook::simulator::seal;
 
 use super::stage::{
-    Row, ciphertext, fresh_nonce, push, request, right, sealed_as, signed, text_message,
+    Row, ciphertext, fresh_nonce, push, request, right, right_at, sealed_as, signed, text_message,
 };
 use crate::webhook::{NOW, TOKEN, signed_at};
 
@@ -55,6 +55,7 @@ fn flipped(text: &str, at: usize) -> String {
 /// The rows of a mode. Every one begins with a request that would be taken.
 pub(super) fn rows(mode: Mode) -> Vec<Row> {
     let mut rows = of_form(mode);
+    rows.extend(of_verifications());
     rows.extend(of_signatures(mode));
     rows.extend(of_time(mode));
     rows.extend(of_modes(mode));
@@ -141,6 +142,17 @@ fn of_form(mode: Mode) -> Vec<Row> {
     rows.push(invalid("oversized openid", &|query| {
         query.and("openid", &long)
     }));
+    for (parameter, values) in [
+        ("echostr", ["1", "2"]),
+        ("encrypt_type", ["raw", "raw"]),
+        ("msg_signature", ["0", "0"]),
+    ] {
+        rows.push(invalid(&format!("{parameter} given twice"), &|query| {
+            let [first, second] = values;
+            let query = query.without(parameter);
+            query.and(parameter, first).and(parameter, second)
+        }));
+    }
     let target = format!("/wechat?{}", signed());
     if mode == Mode::Plain {
         rows.push(Row::refused(
@@ -149,6 +161,31 @@ fn of_form(mode: Mode) -> Vec<Row> {
             400,
             Check::Echo,
         ));
+    }
+    rows
+}
+
+/// Questions of the console that lack something, or have it twice.
+fn of_verifications() -> Vec<Row> {
+    let invalid = |name: &str, change: &dyn Fn(Query) -> Query| {
+        let query = change(Query::of(&signed()).and("echostr", "5833258582299191661"));
+        let target = format!("/wechat?{}", query.text());
+        let name = format!("a verification with {name}");
+        Row::refused(&name, request("GET", &target, "", ""), 400, Check::Query)
+    };
+    let mut rows = vec![
+        invalid("two things to echo", &|query| query.and("echostr", "2")),
+        invalid("the same to echo twice", &|query| {
+            query.and("echostr", "5833258582299191661")
+        }),
+    ];
+    for parameter in ["signature", "timestamp", "nonce"] {
+        rows.push(invalid(&format!("no {parameter}"), &|query| {
+            query.without(parameter)
+        }));
+        rows.push(invalid(&format!("an empty {parameter}"), &|query| {
+            query.with(parameter, |_| String::new())
+        }));
     }
     rows
 }
@@ -223,15 +260,7 @@ fn of_signatures(mode: Mode) -> Vec<Row> {
 
 fn of_time(mode: Mode) -> Vec<Row> {
     let at = |name: &str, seconds: i64| {
-        let nonce = fresh_nonce();
-        let mut query = signed_at(seconds, &nonce, TOKEN);
-        let mut body = text_message();
-        if mode.is_encrypted() {
-            let encrypt = ciphertext(&body);
-            let signature = seal::sign(&[TOKEN, &seconds.to_string(), &nonce, &encrypt]);
-            query.push_str(&format!("&encrypt_type=aes&msg_signature={signature}"));
-            body = format!("<xml><Encrypt>{encrypt}</Encrypt></xml>");
-        }
+        let (query, body) = right_at(mode, seconds, &text_message());
         Row::refused(name, push(&query, &body), 403, Check::Freshness)
     };
     vec![

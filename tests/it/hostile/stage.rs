@@ -25,6 +25,8 @@ pub(crate) enum By {
     Malformed,
     /// It is taken for the repeat that it is.
     Repeat,
+    /// It is right, and stored once.
+    Taken,
 }
 
 /// How the bytes travel.
@@ -86,6 +88,12 @@ pub(crate) fn signed() -> String {
     signed_at(NOW, &fresh_nonce(), TOKEN)
 }
 
+/// Sixteen bytes that no other envelope begins with.
+fn fresh_random() -> [u8; 16] {
+    let digits = format!("{:0>16}", fresh_nonce());
+    digits.into_bytes().try_into().unwrap()
+}
+
 /// A text message that no other is the repeat of.
 pub(crate) fn text_message() -> String {
     let id = fresh_nonce();
@@ -96,28 +104,43 @@ pub(crate) fn text_message() -> String {
     )
 }
 
-/// What wraps a document, and the query that goes with it.
+/// What wraps a ciphertext, and the query that goes with it.
 pub(crate) fn sealed_as(encrypt: &str) -> (String, String) {
+    sealed_at(NOW, encrypt)
+}
+
+/// The same, signed in that second.
+fn sealed_at(seconds: i64, encrypt: &str) -> (String, String) {
     let nonce = fresh_nonce();
-    let signature = seal::sign(&[TOKEN, &NOW.to_string(), &nonce, encrypt]);
-    let query = signed_at(NOW, &nonce, TOKEN);
+    let signature = seal::sign(&[TOKEN, &seconds.to_string(), &nonce, encrypt]);
+    let query = signed_at(seconds, &nonce, TOKEN);
     (
         format!("{query}&encrypt_type=aes&msg_signature={signature}"),
         format!("<xml><Encrypt><![CDATA[{encrypt}]]></Encrypt></xml>"),
     )
 }
 
-/// The ciphertext of a document, as the platform makes it.
+/// The ciphertext of a document, as the platform makes it: another one each time.
 pub(crate) fn ciphertext(inner: &str) -> String {
+    ciphertext_for(APP_ID, inner)
+}
+
+/// The same for another account with the same key.
+pub(crate) fn ciphertext_for(app_id: &str, inner: &str) -> String {
     let key = seal::decode_key(KEY).unwrap();
-    seal::seal(&key, APP_ID, [7; 16], inner.as_bytes())
+    seal::seal(&key, app_id, fresh_random(), inner.as_bytes())
 }
 
 /// A right query and body for a document, in this mode.
 pub(crate) fn right(mode: Mode, inner: &str) -> (String, String) {
+    right_at(mode, NOW, inner)
+}
+
+/// The same, signed in that second.
+pub(crate) fn right_at(mode: Mode, seconds: i64, inner: &str) -> (String, String) {
     match mode {
-        Mode::Plain => (signed(), inner.to_owned()),
-        Mode::Secure | Mode::Compatible => sealed_as(&ciphertext(inner)),
+        Mode::Plain => (signed_at(seconds, &fresh_nonce(), TOKEN), inner.to_owned()),
+        Mode::Secure | Mode::Compatible => sealed_at(seconds, &ciphertext(inner)),
     }
 }
 
@@ -228,16 +251,17 @@ pub(crate) fn play_all(door: &Door, mode: Mode, headers: &str, rows: &[Row], pla
             .collect();
         let expected: Vec<&str> = match row.by {
             By::Check(check) => vec![check.name()],
-            By::Http | By::Malformed | By::Repeat => Vec::new(),
+            By::Http | By::Malformed | By::Repeat | By::Taken => Vec::new(),
         };
         let kept = door.stored();
         let new = &kept[stored..];
         let is_stored_right = match row.by {
             By::Malformed => matches!(new, [push] if push.state == PushState::Malformed),
+            By::Taken => matches!(new, [push] if push.state == PushState::Pending),
             By::Check(_) | By::Http | By::Repeat => new.is_empty(),
         };
         let is_said_right = match row.by {
-            By::Malformed | By::Repeat => answer.body == "success",
+            By::Malformed | By::Repeat | By::Taken => answer.body == "success",
             By::Check(_) | By::Http => !answer.body.contains("success"),
         };
         if answer.status != row.status || refusing != expected || !is_stored_right || !is_said_right

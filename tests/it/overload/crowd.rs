@@ -76,7 +76,7 @@ pub(super) async fn stand_around() {
     let Some(directory) = std::env::var_os(CROWD).map(PathBuf::from) else {
         return;
     };
-    let members = std::env::var(MEMBERS).unwrap();
+    let members = std::env::var_os(MEMBERS).unwrap().into_string().unwrap();
     let mut members = members.split(' ');
     let address: SocketAddr = members.next().unwrap().parse().unwrap();
     let mut count = || members.next().unwrap().parse::<usize>().unwrap();
