@@ -3,6 +3,7 @@
 //! A test that needs one is left out where the server is not installed, and says so; with `CI=true`
 //! it fails instead.
 
+use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -156,6 +157,23 @@ impl Server {
     /// It keeps its connections and answers nothing, until [`Server::go_on`].
     pub(crate) fn hang(&self) {
         self.signal("STOP");
+        eventually("each of its threads has stopped", || {
+            self.is_stopped().then_some(())
+        });
+    }
+
+    /// Whether the signal has reached each thread; until then one may still answer.
+    fn is_stopped(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        threads.flatten().all(|thread| {
+            let told = fs::read_to_string(thread.path().join("stat"));
+            // Behind the name, which stands in brackets.
+            told.is_ok_and(|told| {
+                told.rsplit(')')
+                    .next()
+                    .is_some_and(|rest| rest.starts_with(" T"))
+            })
+        })
     }
 
     pub(crate) fn go_on(&self) {

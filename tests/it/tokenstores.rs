@@ -56,7 +56,10 @@ async fn is_away(store: &dyn Tokens, key: &TokenKey, name: &str) {
     let answers = join_all((0..20).map(|_| store.load(key))).await;
     let took = now() - asked;
     for answer in answers {
-        assert!(matches!(answer, Err(TokensError::Away(_))), "{name}");
+        assert!(
+            matches!(answer, Err(TokensError::Away(_))),
+            "{name}: {answer:?}"
+        );
     }
     assert!(took < Duration::from_secs(2), "{name}: {took:?}");
 }
