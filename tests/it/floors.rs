@@ -230,16 +230,14 @@ fn handlers_know_the_public_api(source: &Source) -> Vec<(usize, String)> {
 }
 
 fn actix_is_at_the_door(source: &Source) -> Vec<(usize, String)> {
-    let inside = source.path.starts_with("src/") || source.path.starts_with("handlers/");
-    if !inside || WEB.iter().any(|module| source.is_within(module)) {
+    if !source.ships() || WEB.iter().any(|module| source.is_within(module)) {
         return Vec::new();
     }
     matching(source.all(), r"\bactix\w*")
 }
 
 fn the_environment_is_read_once(source: &Source) -> Vec<(usize, String)> {
-    let inside = source.path.starts_with("src/") || source.path.starts_with("handlers/");
-    if !inside || source.is_within("config") {
+    if !source.ships() || source.is_within("config") {
         return Vec::new();
     }
     matching(
@@ -259,8 +257,7 @@ fn pure_modules_are_pure(source: &Source) -> Vec<(usize, String)> {
 /// Nonces, keys and what an envelope begins with must be unpredictable, so that nothing that ships has a generator
 /// with a seed. The local WeChat has one: its runs can be repeated.
 fn chances_are_the_systems(source: &Source) -> Vec<(usize, String)> {
-    let inside = source.path.starts_with("src/") || source.path.starts_with("handlers/");
-    if !inside || source.is_within("simulator") {
+    if !source.ships() || source.is_within("simulator") {
         return Vec::new();
     }
     matching(

@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use serde_json::Value;
 use wxhook::app::{Exit, Server};
 use wxhook::clock::Timestamp;
-use wxhook::config::{self, Needs, Sources};
 use wxhook::id::{AppId, OpenId};
 use wxhook::protocol::envelope;
 use wxhook::protocol::message::{
@@ -25,7 +24,7 @@ use wxhook::simulator::pusher::{self, Gesture, Identity, Verdict, judge};
 use wxhook::simulator::seal;
 use wxhook::{Content, Router};
 
-use crate::main_job::{APP_ID, SECRET, StandIn, push_once, variables};
+use crate::main_job::{APP_ID, SECRET, StandIn, config, push_once};
 use crate::support::eventually;
 
 const USER: &str = "oJb3Uw5c9XkQm1T0s7Zr2LhVnA_8";
@@ -484,15 +483,7 @@ fn a_handler_says_several_things_of_several_types_in_its_order() {
     let stand_in = StandIn::start();
     let directory = tempfile::tempdir().unwrap();
     let data_dir = directory.path().to_str().unwrap();
-    let environment = variables(&stand_in.url, data_dir, "127.0.0.1:0")
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let sources = Sources {
-        file: None,
-        environment,
-    };
-    let config = config::load(&sources, Needs::Accounts).unwrap();
+    let config = config(&stand_in.url, data_dir, &[]);
     let routes = Router::<()>::new().fallback(answer).with_state(()).unwrap();
     let server = Server::start(config, routes).unwrap();
     let seen = push_once(server.webhook_address(), "<a href='x'>y</a>");

@@ -45,6 +45,11 @@ impl Source {
         (room != "lib").then_some(room)
     }
 
+    /// Whether it is compiled into the program or the library.
+    pub(super) fn ships(&self) -> bool {
+        self.path.starts_with("src/") || self.path.starts_with("handlers/")
+    }
+
     /// Whether it is the file of a module, `simulator/skin` say, or of a module below it.
     pub(super) fn is_within(&self, module: &str) -> bool {
         self.path
