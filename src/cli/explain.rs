@@ -13,7 +13,7 @@ use super::decode::{read_body, text_message};
 use super::output::{Failure, line};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
-use crate::dispatch::{AccountFacts, Explanation, Facts, Router, Rule, Specificity};
+use crate::dispatch::{AccountFacts, Explanation, Facts, Router, Rule};
 use crate::protocol::push::Push;
 
 /// Say which handler a push goes to.
@@ -85,7 +85,7 @@ impl Fitting {
         let winner = code.winner.as_ref().map(|winner| winner.specificity);
         let (wins, why) = match winner {
             None => (true, "it wins: no route in code takes it"),
-            Some(Specificity::Unknown | Specificity::Fallback) => (
+            Some(winner) if winner.takes_any_kind() => (
                 true,
                 "it wins: rules come before `unknown` and `fallback`, after all other routes",
             ),

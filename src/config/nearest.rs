@@ -1,5 +1,8 @@
 //! The right key beside a wrong one.
 
+use super::environment;
+use super::fault::Origin;
+
 /// What is wrong with at most a third of its letters may be a slip of the pen.
 const SLIPS: usize = 3;
 
@@ -12,6 +15,17 @@ pub(super) fn nearest<'a>(key: &str, known: impl IntoIterator<Item = &'a str>) -
         .map(|known| (distance(&known, key), known))
         .min()?;
     (distance <= key.chars().count() / SLIPS).then_some(found)
+}
+
+/// What to write instead, in the words of where the wrong one was written.
+pub(super) fn remedy(near: Option<String>, origin: &Origin, otherwise: &str) -> String {
+    match (near, origin) {
+        (Some(key), Origin::Environment(_)) => {
+            format!("did you mean {}?", environment::variable_of(&key))
+        }
+        (Some(key), _) => format!("did you mean {key}?"),
+        (None, _) => otherwise.to_owned(),
+    }
 }
 
 /// The known key with the name that was written: accounts.default.token for acounts.shop.tokn.

@@ -13,7 +13,7 @@ use serde::de::{IntoDeserializer as _, Unexpected, Visitor};
 
 use super::environment;
 use super::fault::{Fault, Faults, Origin};
-use super::nearest::nearest;
+use super::nearest::{nearest, remedy};
 use super::raw::Entry;
 use super::written::Written;
 
@@ -21,7 +21,7 @@ use super::written::Written;
 const SECTION: &str = "handlers";
 
 /// Whether a key is the handlers' own.
-pub(super) fn is_own(key: &str) -> bool {
+fn is_own(key: &str) -> bool {
     key.strip_prefix(SECTION)
         .is_some_and(|rest| rest.starts_with('.'))
 }
@@ -47,6 +47,10 @@ impl Own {
                 .map(|(key, entry)| (key.clone(), entry.clone()))
                 .collect(),
         }
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &String> {
+        self.entries.keys()
     }
 
     /// Reads the section as `T`, a struct with a field for each key or table below `[handlers]`.
@@ -82,15 +86,10 @@ impl Own {
     /// # Errors
     /// [`Faults`]: every key that is written.
     pub fn read_nothing(&self) -> Result<(), Faults> {
-        let strangers = self.entries.keys().map(|key| Stranger {
-            key: key.clone(),
-            siblings: &[],
-        });
-        let faults: Vec<Fault> = strangers.map(|found| self.unknown(&found)).collect();
-        match faults.is_empty() {
-            true => Ok(()),
-            false => Err(Faults(faults)),
-        }
+        /// No settings at all.
+        #[derive(serde::Deserialize)]
+        struct Nothing {}
+        self.read::<Nothing>().map(|Nothing {}| ())
     }
 
     fn origin(&self, key: &str) -> Origin {
@@ -105,15 +104,14 @@ impl Own {
             .iter()
             .map(|name| format!("{above}.{name}"))
             .collect();
+        let near = nearest(&found.key, known.iter().map(String::as_str));
+        let origin = self.origin(&found.key);
         Fault {
             key: found.key.clone(),
-            origin: self.origin(&found.key),
+            remedy: remedy(near, &origin, "remove it"),
+            origin,
             value: None,
             problem: "is not a setting of this program's handlers".to_owned(),
-            remedy: match nearest(&found.key, known.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean {near}?"),
-                None => "remove it".to_owned(),
-            },
         }
     }
 

@@ -15,8 +15,8 @@ const EVERYBODY_READS: u32 = 0o004;
 /// Where container runtimes put secrets, readable by all who are in the container, and nobody else is.
 const OF_THE_CONTAINER: &str = "/run/secrets/";
 
-/// How names of secrets end.
-const OWN_SECRETS: [&str; 4] = ["key", "secret", "token", "password"];
+/// How the names of the handlers' secrets end; the sample's proxy has a password in it.
+const OWN_SECRETS: [&str; 5] = ["key", "secret", "token", "password", "proxy"];
 
 /// One line for each file that holds a secret and that everybody may read.
 pub(super) fn warnings(sources: &Sources, settings: &[Setting]) -> Vec<String> {

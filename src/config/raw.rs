@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{Fault, Faults, Origin};
 use super::form::Form;
-use super::nearest::nearest;
-use super::own::{self, Own};
+use super::nearest::{nearest, remedy};
+use super::own::Own;
 use super::setting::Setting;
 use super::value::{self, Problem, unless_empty};
 use super::written::{self, Line, Written};
@@ -243,10 +243,9 @@ impl Reader {
     /// Every setting as it is in force, and the handlers' own, which they read themselves. What else was
     /// written and not read is unknown.
     pub(super) fn finish(mut self) -> Result<(Vec<Setting>, Own), Faults> {
-        let own = self.entries.keys().filter(|key| own::is_own(key));
-        let own: Vec<String> = own.cloned().collect();
-        let own = own.into_iter().map(|key| (key, Some(Form::Own)));
-        self.read.extend(own);
+        let own = Own::of(&self.entries);
+        self.read
+            .extend(own.keys().map(|key| (key.clone(), Some(Form::Own))));
         let unknown: Vec<Fault> = self
             .entries
             .iter()
@@ -257,7 +256,6 @@ impl Reader {
         if !self.faults.is_empty() {
             return Err(Faults(self.faults));
         }
-        let own = Own::of(&self.entries);
         let mut settings = Vec::new();
         for (key, Entry { written, origin }) in self.entries {
             if let Some(Some(form)) = self.read.get(&key) {
@@ -279,13 +277,8 @@ impl Reader {
             .keys()
             .chain(self.known.keys())
             .map(String::as_str);
-        let remedy = match (nearest(key, known), origin) {
-            (Some(key), Origin::Environment(_)) => {
-                format!("did you mean {}?", environment::variable_of(&key))
-            }
-            (Some(key), _) => format!("did you mean {key}?"),
-            (None, _) => "remove it; wxhook.example.toml lists every setting".to_owned(),
-        };
+        let otherwise = "remove it; wxhook.example.toml lists every setting";
+        let remedy = remedy(nearest(key, known), origin, otherwise);
         Fault {
             key: key.to_owned(),
             origin: origin.clone(),

@@ -116,6 +116,16 @@ fn what_the_handlers_do_not_know_or_cannot_take_is_named_without_its_value() {
          did you mean handlers.bot.model?\n\
          handlers.clock.zone (file wxhook.toml, line 5): is not a setting of this program's handlers; remove it"
     );
+    let mut sources = environment(&[("WXHOOK__HANDLERS__BOT__MODLE", "m")]);
+    sources.file = Some((
+        "wxhook.toml".into(),
+        "[handlers.bot]\nmodel = \"m\"\n".to_owned(),
+    ));
+    let faults = own(&sources).read::<Settings>().unwrap_err().to_string();
+    assert!(
+        faults.ends_with("did you mean WXHOOK__HANDLERS__BOT__MODEL?"),
+        "{faults}"
+    );
     for (name, text, expected) in [
         ("missing", "", "handlers.bot: is missing"),
         (

@@ -62,10 +62,9 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// Whether pushes of every kind come here, so that a handler may turn out not to be meant. Rules of the
-    /// file come before such routes, and after all others.
+    /// Whether pushes of every kind come here, so that a handler may turn out not to be meant.
     pub(super) fn takes_any_kind(&self) -> bool {
-        matches!(self, Self::Unknown | Self::Fallback)
+        self.specificity().takes_any_kind()
     }
 
     /// The name under which people meet the route. Rules of one name take the same pushes.
@@ -118,6 +117,11 @@ pub enum Specificity {
 }
 
 impl Specificity {
+    /// Whether pushes of every kind come to such a route. Rules of the file come before it, and after all others.
+    pub(crate) const fn takes_any_kind(self) -> bool {
+        matches!(self, Self::Unknown | Self::Fallback)
+    }
+
     /// The words for people.
     pub const fn name(self) -> &'static str {
         match self {

@@ -97,9 +97,14 @@ fn day(text: &str) -> Option<usize> {
         .position(|(name, _)| name.eq_ignore_ascii_case(text))
 }
 
-/// Minutes since midnight; 24:00 is the day's end.
+/// Minutes since midnight; 24:00 is the day's end. The hour may have one digit.
 fn minute(text: &str) -> Option<i32> {
-    minute_of_day(text.trim()).ok().map(i32::from)
+    let text = text.trim();
+    let padded = match text.len() {
+        4 => format!("0{text}"),
+        _ => text.to_owned(),
+    };
+    minute_of_day(&padded).ok().map(i32::from)
 }
 
 /// Reads `+08:00`.

@@ -119,7 +119,7 @@ fn dates_hours_and_accounts_narrow_a_rule_by_the_time_of_the_push() {
     let rules = rules(
         r#"
         [hours]
-        open = ["Mon-Fri 09:00-18:00", "Sat 10:00-16:00"]
+        open = ["Mon-Fri 9:00-18:00", "Sat 10:00-16:00"]
         closed = [2026-10-01]
         [[rule]]
         name = "festival"
