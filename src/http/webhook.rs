@@ -365,12 +365,16 @@ impl Webhook {
         let stored = served.account.credentials.mode() != Mode::Plain
             || (opened.body().len() <= MALFORMED_BYTES
                 && served.malformed.pass(self.clock.monotonic()));
+        let becomes = match stored {
+            true => "kept as malformed",
+            false => "not kept, as so many or so large ones in plaintext mode are not",
+        };
         tracing::warn!(
             account = %served.account.name,
             bytes = opened.body().len(),
             reason = head.malformed.as_deref(),
             stored,
-            "A signed push could not be read; it is kept as malformed and not handled."
+            "A signed push could not be read; it is {becomes}, and not handled."
         );
         stored
     }
